@@ -1,0 +1,322 @@
+package shard
+
+import (
+	"cmp"
+	"container/list"
+	"slices"
+	"sync"
+	"time"
+
+	"paytool/internal/pay"
+)
+
+// Selection is the way a group is chosen for a new order.
+type Selection string
+
+// The ways to choose. Random is the published design, kept for comparison; it
+// has no idempotency across groups.
+const (
+	Rendezvous Selection = "rendezvous"
+	Random     Selection = "random"
+)
+
+// FleetOptions set up a Fleet.
+type FleetOptions struct {
+	Health    HealthOptions
+	Selection Selection // Rendezvous if empty
+	// RetryWindow is how long a client may retry a key, the expiry of CREATED
+	// orders (15 min if zero). While a group was disturbed, or weights changed,
+	// within this window, older attempts may lie off their place.
+	RetryWindow time.Duration
+}
+
+// Fleet is one engine instance's view of all groups: the topology, and for each
+// group its health and the creates in flight. It decides; it never calls a group.
+// Safe for concurrent use.
+type Fleet struct {
+	opts FleetOptions
+
+	mu      sync.Mutex
+	topo    Topology
+	prev    Topology // the topology before the last change of weights
+	changed time.Time
+	members map[GroupID]*member
+}
+
+type member struct {
+	health  *health
+	flights inFlight
+	lookups lookups
+}
+
+// NewFleet starts with every group out until its first good probe.
+func NewFleet(opts FleetOptions, topo Topology, now time.Time) *Fleet {
+	opts.Health = opts.Health.withDefaults()
+	setDefault(&opts.Selection, Rendezvous)
+	setDefault(&opts.RetryWindow, 15*time.Minute)
+	f := &Fleet{opts: opts, topo: topo, prev: topo, members: map[GroupID]*member{}}
+	f.addMembers(now)
+	return f
+}
+
+func (f *Fleet) addMembers(now time.Time) {
+	for _, g := range f.topo.Groups {
+		if f.members[g.ID] == nil {
+			f.members[g.ID] = &member{health: newHealth(f.opts.Health, now)}
+		}
+	}
+}
+
+// Topology is the topology in force.
+func (f *Fleet) Topology() Topology {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.topo
+}
+
+// SetTopology puts a topology in force. An older one than the one in force is
+// ignored.
+func (f *Fleet) SetTopology(t Topology, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.Epoch < f.topo.Epoch {
+		return
+	}
+	if !t.sameWeights(f.topo) {
+		f.prev, f.changed = f.topo, now
+	}
+	f.topo = t
+	f.addMembers(now)
+}
+
+// Plan is the way of one new order through the groups.
+type Plan struct {
+	// Ranked is the order of the groups for the key, the home first.
+	Ranked []GroupID `json:"ranked"`
+	// Tries are the groups to try, in this order. Those after the first Good ones
+	// are ejected and only a last resort, by their last success.
+	Tries []GroupID `json:"tries"`
+	Good  int       `json:"good"`
+	// Lookup are the groups to ask for the key before a row is written: an earlier
+	// attempt may have landed there.
+	Lookup []GroupID `json:"lookup"`
+
+	before []GroupID // ranking before a recent change of weights, as far as it matters
+}
+
+// Panic reports that no group is admitted and the last resort is all there is.
+func (p Plan) Panic() bool { return p.Good == 0 }
+
+// Above lists the groups that an order of this plan went past to land in the
+// winner: those ranked above it, now and before a recent change of weights. The
+// hop record names all of them (money rules, rule 9).
+func (p Plan) Above(winner GroupID) []GroupID {
+	var above []GroupID
+	for _, ranked := range [][]GroupID{p.Ranked, p.before} {
+		for _, g := range ranked {
+			if g == winner {
+				break
+			}
+			if !slices.Contains(above, g) {
+				above = append(above, g)
+			}
+		}
+	}
+	return above
+}
+
+// Plan works out the way of a new order. draw is the source of chance for the
+// random selection and is not used otherwise.
+func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var p Plan
+	if f.opts.Selection == Random {
+		p.Ranked = f.topo.RankRandom(draw)
+	} else {
+		p.Ranked = f.topo.Rank(key)
+	}
+	p.Tries, p.Good = f.tries(p.Ranked, now)
+	if f.opts.Selection == Random || len(p.Tries) == 0 {
+		return p
+	}
+	reach := f.reach(p.Ranked, now)
+	if !f.changed.IsZero() && now.Sub(f.changed) < f.opts.RetryWindow {
+		p.before = f.reach(f.prev.Rank(key), now)
+		reach = append(slices.Clip(reach), p.before...)
+	}
+	for _, g := range reach {
+		if g != p.Tries[0] && !slices.Contains(p.Lookup, g) && f.answers(g) {
+			p.Lookup = append(p.Lookup, g)
+		}
+	}
+	return p
+}
+
+func (f *Fleet) tries(ranked []GroupID, now time.Time) (tries []GroupID, good int) {
+	tries = make([]GroupID, 0, len(ranked))
+	var last []GroupID
+	for _, g := range ranked {
+		switch h := f.members[g].health; {
+		case h.admission(now) != shut:
+			tries = append(tries, g)
+		case !h.ejected.Cause.Unsafe():
+			last = append(last, g)
+		}
+	}
+	slices.SortStableFunc(last, func(a, b GroupID) int {
+		return f.members[b].health.okAt.Compare(f.members[a].health.okAt)
+	})
+	return append(tries, last...), len(tries)
+}
+
+// reach is how far down a ranking earlier attempts of a key may have gone: to the
+// first group, inclusive, that was there all the time.
+func (f *Fleet) reach(ranked []GroupID, now time.Time) []GroupID {
+	for i, g := range ranked {
+		if m := f.members[g]; m != nil && !m.health.disturbed(now, f.opts.RetryWindow) {
+			return ranked[:i+1]
+		}
+	}
+	return ranked
+}
+
+// answers reports whether a look-up in the group has a chance.
+func (f *Fleet) answers(g GroupID) bool {
+	m := f.members[g]
+	return m != nil && (m.health.ejected == nil || !m.health.ejected.Cause.Silent())
+}
+
+// Ticket is the right to try one create in one group. It is given back with
+// Leave.
+type Ticket struct {
+	Group   GroupID
+	started time.Time
+	trial   bool
+	place   *list.Element
+}
+
+// Enter asks for a place in a group. lastResort lets a create into a group that
+// is ejected. It is refused when the group is full of slow creates, is ejected,
+// or has its trial create under way; the create then goes to the next group.
+func (f *Fleet) Enter(g GroupID, now time.Time, lastResort bool) (Ticket, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[g]
+	if m == nil || m.flights.full(now) {
+		return Ticket{}, false
+	}
+	t := Ticket{Group: g, started: now}
+	switch m.health.admission(now) {
+	case open:
+	case trialOnly:
+		t.trial = true
+		m.health.trial = true
+	case shut:
+		if !lastResort || m.health.ejected.Cause.Unsafe() {
+			return Ticket{}, false
+		}
+	}
+	t.place = m.flights.enter(now)
+	return t, true
+}
+
+// Result is what a create tells about its group.
+type Result struct {
+	// Counts is false for what says nothing about the group: a duplicate key, a
+	// bad field, a cancelled caller, a fence.
+	Counts bool
+	// Cause is why the group failed the create, "" for a committed one.
+	Cause Cause
+}
+
+// Leave gives a ticket back with the result of the create.
+func (f *Fleet) Leave(t Ticket, now time.Time, r Result) []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[t.Group]
+	m.flights.leave(t.place)
+	if t.trial {
+		m.health.trial = false
+	}
+	switch {
+	case !r.Counts:
+		return nil
+	case r.Cause == "":
+		return f.events(t.Group, false, m.health.created(now, t.started))
+	}
+	return f.events(t.Group, m.health.createFailed(now, r.Cause, t.trial), false)
+}
+
+// Probed records the answer of a probe: its cause, or "" for a good one.
+func (f *Fleet) Probed(g GroupID, now time.Time, cause Cause) []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ejected, readmitted := f.members[g].health.probed(now, cause)
+	return f.events(g, ejected, readmitted)
+}
+
+// Hopped records that orders went past a group at a time, as this instance did it
+// or as a hop ledger tells of other instances.
+func (f *Fleet) Hopped(g GroupID, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.members[g]; m != nil {
+		m.health.hopped(at)
+	}
+}
+
+// Event is an ejection or a readmission, for logs and metrics.
+type Event struct {
+	Group     GroupID
+	Ejected   bool // else readmitted
+	Cause     Cause
+	ByCreates bool
+}
+
+func (f *Fleet) events(g GroupID, ejected, readmitted bool) []Event {
+	switch {
+	case ejected:
+		e := f.members[g].health.ejected
+		return []Event{{Group: g, Ejected: true, Cause: e.Cause, ByCreates: e.ByCreates}}
+	case readmitted:
+		return []Event{{Group: g}}
+	}
+	return nil
+}
+
+// Admitted reports whether new orders go to the group.
+func (f *Fleet) Admitted(g GroupID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[g]
+	return m != nil && m.health.ejected == nil
+}
+
+// Status is one group as this instance sees it.
+type Status struct {
+	Group     Group
+	Ejection  *Ejection // nil while the group is admitted
+	InFlight  int
+	Tags      []pay.Tag
+	LastGood  time.Time // last success of a create or a probe
+	Disturbed bool
+}
+
+// Snapshot is the status of every group, sorted by number.
+func (f *Fleet) Snapshot(now time.Time) []Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make([]Status, 0, len(f.topo.Groups))
+	for _, g := range f.topo.Groups {
+		m := f.members[g.ID]
+		s := Status{Group: g, InFlight: m.flights.len(), Tags: f.topo.TagsOf(g.ID), LastGood: m.health.okAt, Disturbed: m.health.disturbed(now, f.opts.RetryWindow)}
+		if m.health.ejected != nil {
+			e := *m.health.ejected
+			s.Ejection = &e
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Group.ID, b.Group.ID) })
+	return all
+}

@@ -1,0 +1,352 @@
+package shard
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"paytool/internal/pay"
+)
+
+// scene drives a fleet with a clock of its own.
+type scene struct {
+	*testing.T
+	f   *Fleet
+	now time.Time
+}
+
+func newScene(t *testing.T, topo Topology) *scene {
+	start := time.Unix(1_700_000_000, 0)
+	s := &scene{T: t, f: NewFleet(FleetOptions{}, topo, start), now: start}
+	for _, g := range topo.Groups {
+		s.probe(g.ID, "")
+	}
+	return s
+}
+
+func (s *scene) after(d time.Duration) { s.now = s.now.Add(d) }
+
+func (s *scene) probe(g GroupID, cause Cause) []Event { return s.f.Probed(g, s.now, cause) }
+
+func (s *scene) probes(g GroupID, cause Cause, n int) (events []Event) {
+	for range n {
+		s.after(100 * time.Millisecond)
+		events = append(events, s.probe(g, cause)...)
+	}
+	return events
+}
+
+func (s *scene) enter(g GroupID) Ticket {
+	s.Helper()
+	t, ok := s.f.Enter(g, s.now, false)
+	if !ok {
+		s.Fatalf("no place in group %d", g)
+	}
+	return t
+}
+
+func (s *scene) create(g GroupID, cause Cause) []Event {
+	s.Helper()
+	return s.f.Leave(s.enter(g), s.now, Result{Counts: true, Cause: cause})
+}
+
+func (s *scene) admitted(g GroupID, want bool) {
+	s.Helper()
+	if got := s.f.Admitted(g); got != want {
+		s.Fatalf("group %d admitted = %v, want %v", g, got, want)
+	}
+}
+
+func (s *scene) plan(k pay.Key) Plan { return s.f.Plan(k, s.now, nil) }
+
+func TestStartNeedsOneGoodProbe(t *testing.T) {
+	f := NewFleet(FleetOptions{}, weights(1, 1), time.Unix(1, 0))
+	p := f.Plan(testKey(1), time.Unix(1, 0), nil)
+	if len(p.Tries) != 0 {
+		t.Errorf("tries %v before the first probe: a group without a lease is never tried", p.Tries)
+	}
+	f.Probed(2, time.Unix(1, 0), "")
+	if p := f.Plan(testKey(1), time.Unix(1, 0), nil); !slices.Equal(p.Tries, []GroupID{2}) || p.Good != 1 {
+		t.Errorf("tries %v, good %d, want group 2 alone", p.Tries, p.Good)
+	}
+}
+
+func TestOneBadProbeEjectsAndThreeGoodOnesReadmit(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	ev := s.probe(1, Hang)
+	if len(ev) != 1 || !ev[0].Ejected || ev[0].Cause != Hang || ev[0].ByCreates {
+		t.Fatalf("events %+v", ev)
+	}
+	s.probes(1, "", 2)
+	s.admitted(1, false)
+	s.probes(1, Crash, 1) // starts the count again
+	s.probes(1, "", 2)
+	s.admitted(1, false)
+	if ev := s.probes(1, "", 1); len(ev) != 1 || ev[0].Ejected {
+		t.Fatalf("events %+v", ev)
+	}
+	s.admitted(1, true)
+}
+
+func TestFailedCreatesEject(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 3 {
+		s.create(1, DiskFull)
+	}
+	s.admitted(1, true)
+	ev := s.create(1, DiskFull)
+	if len(ev) != 1 || !ev[0].ByCreates || ev[0].Cause != DiskFull {
+		t.Fatalf("events %+v", ev)
+	}
+	s.admitted(1, false)
+}
+
+func TestFewFailuresAmongManyDoNotEject(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for i := range 1000 {
+		cause := Cause("")
+		if i%3 == 0 {
+			cause = Unknown
+		}
+		if ev := s.create(1, cause); len(ev) > 0 {
+			t.Fatalf("ejected after %d creates of which a third failed", i+1)
+		}
+	}
+}
+
+func TestOldFailuresDoNotCount(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 20 {
+		s.create(1, Hang)
+		s.after(25 * time.Second)
+	}
+	s.admitted(1, true)
+}
+
+func TestBusinessErrorsDoNotCount(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 100 {
+		s.f.Leave(s.enter(1), s.now, Result{})
+	}
+	s.admitted(1, true)
+}
+
+// TestProbesAloneDoNotReadmitAfterCreatesFailed: where probes pass and creates
+// fail, good probes prove nothing.
+func TestProbesAloneDoNotReadmitAfterCreatesFailed(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 4 {
+		s.create(1, DiskFull)
+	}
+	s.probes(1, "", 100)
+	s.admitted(1, false)
+
+	trial := s.enter(1) // the hold-down is over: one trial
+	if _, ok := s.f.Enter(1, s.now, false); ok {
+		t.Fatal("a second trial at the same time")
+	}
+	s.f.Leave(trial, s.now, Result{Counts: true, Cause: DiskFull})
+	if _, ok := s.f.Enter(1, s.now.Add(1999*time.Millisecond), false); ok {
+		t.Fatal("the hold-down did not double")
+	}
+	s.after(2 * time.Second)
+	if ev := s.create(1, ""); len(ev) != 1 || ev[0].Ejected {
+		t.Fatalf("a good trial readmits: %+v", ev)
+	}
+	s.admitted(1, true)
+}
+
+// TestTrialsThinOut counts the creates that a group costs which fails them all
+// for ten minutes while probes pass.
+func TestTrialsThinOut(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	failed := 0
+	for range 6000 {
+		s.after(100 * time.Millisecond)
+		s.probe(1, "")
+		for range 5 {
+			if ticket, ok := s.f.Enter(1, s.now, false); ok {
+				failed++
+				s.f.Leave(ticket, s.now, Result{Counts: true, Cause: DiskFull})
+			}
+		}
+	}
+	// 4 to eject, trials after 1+2+4+8+16+32 s, then one a minute.
+	if failed > 4+6+10 {
+		t.Errorf("%d creates were spent on a group that fails them all", failed)
+	}
+}
+
+func TestProbesReadmitWhenTheyFailedToo(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 4 {
+		s.create(1, Crash)
+	}
+	s.probes(1, Crash, 3)
+	s.probes(1, "", 3)
+	s.admitted(1, true)
+}
+
+func TestCreateFromBeforeTheEjectionDoesNotReadmit(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	early := s.enter(1)
+	s.after(time.Millisecond)
+	for range 4 {
+		s.create(1, DiskFull)
+	}
+	s.f.Leave(early, s.now, Result{Counts: true})
+	s.admitted(1, false)
+}
+
+func TestSlowGroupIsCapped(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	var tickets []Ticket
+	for range 8 {
+		tickets = append(tickets, s.enter(1))
+	}
+	s.enter(1) // young creates are not capped
+	s.after(51 * time.Millisecond)
+	if _, ok := s.f.Enter(1, s.now, false); ok {
+		t.Fatal("a ninth create went into a group whose oldest is older than 50 ms")
+	}
+	for _, ticket := range tickets {
+		s.f.Leave(ticket, s.now, Result{Counts: true})
+	}
+	s.enter(1)
+}
+
+func TestPanicTriesByLastSuccessAndNeverTheUnsafe(t *testing.T) {
+	s := newScene(t, weights(1, 1, 1, 1))
+	s.probe(3, Hang)
+	s.after(time.Second)
+	s.create(1, "")
+	s.probe(1, Crash)
+	s.after(time.Second)
+	s.create(2, "")
+	s.probe(2, ReadOnly)
+	s.probe(4, SemisyncDegraded)
+	p := s.plan(testKey(1))
+	if !p.Panic() || !slices.Equal(p.Tries, []GroupID{2, 1, 3}) {
+		t.Errorf("panic = %v, tries %v, want 2, 1, 3: by last success, and not 4, where an order could be lost", p.Panic(), p.Tries)
+	}
+	if _, ok := s.f.Enter(4, s.now, true); ok {
+		t.Error("the last resort let an order into an unsafe group")
+	}
+	if _, ok := s.f.Enter(2, s.now, true); !ok {
+		t.Error("the last resort did not let an order in")
+	}
+}
+
+func TestEjectedGroupsComeLast(t *testing.T) {
+	s := newScene(t, weights(1, 1, 1))
+	home := s.plan(testKey(5)).Ranked[0]
+	s.probe(home, Hang)
+	p := s.plan(testKey(5))
+	if p.Good != 2 || p.Tries[2] != home || p.Panic() {
+		t.Errorf("tries %v with %d good, want the ejected home %d last", p.Tries, p.Good, home)
+	}
+	if got := p.Above(p.Tries[0]); !slices.Equal(got, []GroupID{home}) {
+		t.Errorf("hop record names %v, want %d", got, home)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(1, 1, 1))
+	ranked := s.plan(key).Ranked
+	home, second := ranked[0], ranked[1]
+	if p := s.plan(key); len(p.Lookup) != 0 {
+		t.Fatalf("looks up in %v though nothing ever happened", p.Lookup)
+	}
+	s.probe(home, Hang)
+	if p := s.plan(key); len(p.Lookup) != 0 {
+		t.Fatalf("asks %v: a group that hangs is silent", p.Lookup)
+	}
+	s.probe(home, ReadOnly)
+	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{home}) {
+		t.Fatalf("asks %v: a read-only group answers look-ups", p.Lookup)
+	}
+	s.probes(home, "", 3)
+	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{second}) {
+		t.Fatalf("asks %v after the home came back, want %d, where orders hopped to", p.Lookup, second)
+	}
+	s.after(15 * time.Minute)
+	if p := s.plan(key); len(p.Lookup) != 0 {
+		t.Fatalf("asks %v though no client retries any more", p.Lookup)
+	}
+	s.f.Hopped(home, s.now) // as another instance's ledger tells
+	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{second}) {
+		t.Fatalf("asks %v after another instance hopped", p.Lookup)
+	}
+}
+
+func TestLookupAfterAWeightChange(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(100, 100, 100))
+	home := s.plan(key).Ranked[0]
+	ws := []int{100, 100, 100}
+	ws[home-1] = 0
+	next := weights(ws...)
+	next.Epoch = 2
+	s.f.SetTopology(next, s.now)
+	p := s.plan(key)
+	if !slices.Equal(p.Lookup, []GroupID{home}) {
+		t.Fatalf("asks %v, want the old home %d", p.Lookup, home)
+	}
+	if got := p.Above(p.Tries[0]); !slices.Equal(got, []GroupID{home}) {
+		t.Fatalf("hop record names %v, want the old home", got)
+	}
+	s.after(15 * time.Minute)
+	if p := s.plan(key); len(p.Lookup) != 0 || len(p.Above(p.Tries[0])) != 0 {
+		t.Fatalf("still asks %v after the retry window", p.Lookup)
+	}
+	older := weights(100, 100, 100)
+	s.f.SetTopology(older, s.now)
+	if s.f.Topology().Epoch != 2 {
+		t.Error("an older topology replaced a newer one")
+	}
+}
+
+func TestLookupsSkipASilentGroup(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	leave, ok := s.f.EnterLookup(1, s.now)
+	if !ok {
+		t.Fatal("refused the first look-up")
+	}
+	s.after(21 * time.Millisecond)
+	if _, ok := s.f.EnterLookup(1, s.now); ok {
+		t.Error("asks a group that has not answered for 21 ms")
+	}
+	leave(s.now, false)
+	if _, ok := s.f.EnterLookup(1, s.now.Add(499*time.Millisecond)); ok {
+		t.Error("asks again right after a look-up had no answer")
+	}
+	if _, ok := s.f.EnterLookup(1, s.now.Add(500*time.Millisecond)); !ok {
+		t.Error("never asks again")
+	}
+}
+
+func TestRandomSelectionHasNoMemory(t *testing.T) {
+	draws := uint64(0)
+	f := NewFleet(FleetOptions{Selection: Random}, weights(1, 1), time.Unix(1, 0))
+	f.Probed(1, time.Unix(1, 0), "")
+	p := f.Plan(testKey(1), time.Unix(1, 0), func() uint64 { draws++; return draws << 60 })
+	if draws != 2 || len(p.Lookup) != 0 {
+		t.Errorf("%d draws, looks up %v", draws, p.Lookup)
+	}
+}
+
+func BenchmarkPlan(b *testing.B) {
+	now := time.Unix(1, 0)
+	f := NewFleet(FleetOptions{}, weights(100, 100, 100, 100, 100), now)
+	for g := range 5 {
+		f.Probed(GroupID(g+1), now, "")
+	}
+	key := testKey(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		p := f.Plan(key, now, nil)
+		t, _ := f.Enter(p.Tries[0], now, false)
+		f.Leave(t, now, Result{Counts: true})
+	}
+}
