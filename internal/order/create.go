@@ -1,0 +1,306 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// Request asks for an order.
+type Request struct {
+	Key        pay.Key
+	Amount     pay.Fen
+	Channel    string
+	TerminalID string
+	Subject    string
+	Shadow     bool
+	// NewAttempt asks for a further attempt of a key whose last one has ended
+	// (money rules, rule 5).
+	NewAttempt bool
+}
+
+func (r Request) check(limit pay.Fen) error {
+	if err := r.Key.Check(); err != nil {
+		return err
+	}
+	if err := pay.CheckAmount(r.Amount, limit); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name, value string
+		most        int
+	}{
+		{"channel", r.Channel, pay.MaxChannel},
+		{"terminal_id", r.TerminalID, pay.MaxTerminalID},
+		{"subject", r.Subject, pay.MaxSubject},
+	} {
+		if err := pay.CheckField(f.name, f.value, 0, f.most); err != nil {
+			return err
+		}
+	}
+	if r.Shadow != (r.Key.MerchantID == pay.ShadowMerchant) {
+		return &pay.InputError{Code: pay.CodeInvalidField, Field: "merchant_id", Reason: "shadow orders, and only they, belong to " + pay.ShadowMerchant}
+	}
+	return nil
+}
+
+// Create writes an order into the first group that takes it and answers with it.
+// Asked again with the same key and amount it answers with the last attempt.
+//
+// An error is an *Error. With Outcome NotCommitted nothing was written; with
+// Unknown an order may exist, and the caller asks again with the same key.
+//
+// Cost without trouble: one transaction of five round trips in the home group.
+// In trouble a try ends after CreateTimeout, and no try starts later than twice
+// that.
+func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
+	if err := r.check(e.opts.MaxAmount); err != nil {
+		return Order{}, refuseInput(err)
+	}
+	c := &creation{e: e, Request: r, attempt: 1, start: e.env.Now(), failed: map[shard.GroupID]error{}}
+	if r.NewAttempt {
+		attempt, err := e.nextAttempt(ctx, r.Key)
+		if err != nil {
+			return Order{}, err
+		}
+		c.attempt = attempt
+	}
+	if err := c.reserve(ctx); err != nil {
+		return Order{}, err
+	}
+	c.plan = e.fleet.Plan(r.Key, c.start, e.draw)
+	if found, ok := c.lookUp(ctx); ok {
+		return c.answer(ctx, found)
+	}
+	return c.run(ctx)
+}
+
+// Plan works out which groups a create would try now, and writes nothing.
+func (e *Engine) Plan(r Request) (shard.Plan, error) {
+	if err := r.check(e.opts.MaxAmount); err != nil {
+		return shard.Plan{}, refuseInput(err)
+	}
+	return e.fleet.Plan(r.Key, e.env.Now(), e.draw), nil
+}
+
+// creation is one Create on its way through the groups.
+type creation struct {
+	Request
+	e       *Engine
+	attempt int
+	start   time.Time
+	plan    shard.Plan
+	numbers numbers
+	doubts  []Doubt                 // tries of this request whose outcome is unknown
+	failed  map[shard.GroupID]error // the error of each group tried
+}
+
+// reserve takes a number for each group and two to spare. A full second is
+// waited out; a clock that went back is refused until it has caught up.
+func (c *creation) reserve(ctx context.Context) error {
+	for {
+		block, err := c.e.seq.block(c.e.env.Now(), len(c.e.members)+2)
+		switch {
+		case err == nil:
+			c.numbers = block
+			return nil
+		case errors.Is(err, errClockBack):
+			return &Error{Code: CodeClockBack, Outcome: NotCommitted, Err: err, RetryAfter: time.Second,
+				Message: "the clock of this machine went back; no order number is given out before it has caught up",
+				Hint:    "check the time service of this machine"}
+		}
+		if err := c.e.env.Sleep(ctx, 10*time.Millisecond); err != nil {
+			return errCancelled(err)
+		}
+	}
+}
+
+// run tries the groups of the plan until one has the order. Groups that are full
+// of slow creates are passed; when every good one is full it waits a little for a
+// place rather than try an ejected one.
+func (c *creation) run(ctx context.Context) (Order, error) {
+	lastStart := c.start.Add(2 * c.e.opts.CreateTimeout)
+	if c.plan.Panic() {
+		lastStart = c.start.Add(c.e.opts.LookupTimeout) // all are bad: one that hangs is enough, answer at once
+	}
+	for {
+		full := 0
+		for i, g := range c.plan.Tries {
+			if _, tried := c.failed[g]; tried {
+				continue
+			}
+			lastResort := i >= c.plan.Good
+			if ctx.Err() != nil || c.e.env.Now().After(lastStart) || (lastResort && full > 0 && !c.plan.Panic()) {
+				break
+			}
+			ticket, ok := c.e.fleet.Enter(g, c.e.env.Now(), lastResort)
+			if !ok {
+				full++
+				continue
+			}
+			order, ended, err := c.tryIn(ctx, ticket)
+			if ended {
+				return order, err
+			}
+		}
+		if full == 0 || c.plan.Panic() || ctx.Err() != nil || c.e.env.Now().After(lastStart) {
+			return Order{}, c.giveUp(ctx, full)
+		}
+		_ = c.e.env.Sleep(ctx, 5*time.Millisecond) // the loop looks at the context itself
+		c.plan = c.e.fleet.Plan(c.Key, c.e.env.Now(), c.e.draw)
+	}
+}
+
+func (c *creation) giveUp(ctx context.Context, full int) error {
+	if len(c.doubts) > 0 {
+		return errUnknown(c.Key, c.doubts, c.failed[c.doubts[0].OldGroup])
+	}
+	if err := ctx.Err(); err != nil {
+		return errCancelled(err)
+	}
+	return errNoGroup(c.e.fleet.Snapshot(c.e.env.Now()), c.failed, full > 0 && !c.plan.Panic())
+}
+
+func errCancelled(err error) error {
+	return &Error{Code: CodeCancelled, Outcome: NotCommitted, Message: "cancelled before an order was written", Err: err}
+}
+
+// tryIn makes one try and reports whether the request ends with it.
+func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order, ended bool, err error) {
+	m, ok := c.e.member(ticket.Group)
+	if !ok {
+		c.e.fleet.Leave(ticket, c.e.env.Now(), shard.Result{})
+		c.failed[ticket.Group] = errNoLease
+		return Order{}, false, nil
+	}
+	o, err := c.try(ctx, m)
+	counted := ctx.Err() == nil || err == nil // a caller that went away says nothing about the group
+	c.e.heard(c.e.fleet.Leave(ticket, c.e.env.Now(), shard.Result{
+		Counts: counted && (err == nil || causeOf(err) != ""), Cause: causeOf(err),
+	}))
+	switch {
+	case err == nil:
+		return o, true, nil
+	case errors.Is(err, ErrDuplicateKey):
+		o, err := c.adopt(ctx, m)
+		return o, true, err
+	case errors.Is(err, ErrRefusedValue):
+		return Order{}, true, refuseInput(err)
+	}
+	c.failed[ticket.Group] = err
+	if errors.Is(err, errNotOwned) {
+		c.e.reload(ctx)
+	}
+	if outcomeOf(err) == Unknown {
+		c.doubts = append(c.doubts, Doubt{
+			OrderNo: o.No, OldGroup: m.ID(), Key: c.Key, Attempt: c.attempt, Amount: c.Amount,
+			Shadow: c.Shadow, Created: c.e.env.Now(),
+		})
+	}
+	return Order{}, false, nil
+}
+
+// errNotOwned means that the group does not own the tag of a new number now.
+var errNotOwned = errors.New("the group does not take writes for its tag")
+
+// try is one create transaction in one group. The order is returned with an
+// error too: its number is what a doubt is about. A number that is taken is
+// passed over.
+func (c *creation) try(ctx context.Context, m *member) (Order, error) {
+	ctx, cancel := c.e.env.WithTimeout(ctx, c.e.opts.CreateTimeout)
+	defer cancel()
+	if c.e.opts.InlineProbe {
+		if answer := c.e.probe(ctx, m); answer.Cause != "" {
+			return Order{}, &Fault{Outcome: NotCommitted, Cause: answer.Cause, Err: answer.Err}
+		}
+	}
+	for {
+		lease, _ := m.currentLease()
+		tag := pay.Tag(m.ID())
+		no, err := c.numbers.take(lease, tag, c.e.opts.TagWidth)
+		if err != nil {
+			return Order{}, &Fault{Outcome: NotCommitted, Err: err}
+		}
+		o := c.order(no, m.ID())
+		if err = c.write(ctx, m, o); !errors.Is(err, ErrDuplicateNo) {
+			return o, err
+		}
+	}
+}
+
+func (c *creation) order(no pay.OrderNo, g shard.GroupID) Order {
+	now := c.e.env.Now()
+	return Order{
+		No: no, Key: c.Key, Attempt: c.attempt, State: pay.Created, Amount: c.Amount, Channel: c.Channel,
+		TerminalID: c.TerminalID, Subject: c.Subject, Created: now, Updated: now, Shadow: c.Shadow,
+		Version: 1, OpID: c.e.opID(), Group: g,
+	}
+}
+
+func (c *creation) write(ctx context.Context, m *member, o Order) error {
+	above := c.plan.Above(m.ID())
+	err := transact(ctx, m, func(tx Tx) error {
+		claim, last, err := tx.LockTag(ctx, o.No.Tag(), c.Key)
+		switch {
+		case err != nil:
+			return err
+		case claim.State != shard.TagOwned:
+			return &Fault{Outcome: NotCommitted, Err: errNotOwned}
+		case last >= c.attempt:
+			return ErrDuplicateKey
+		}
+		if err := tx.InsertOrder(ctx, o); err != nil {
+			return err
+		}
+		if len(above) > 0 {
+			if err := tx.InsertHops(ctx, c.hops(o, above)); err != nil {
+				return err
+			}
+		}
+		if len(c.doubts) == 0 {
+			return nil
+		}
+		return tx.InsertDoubts(ctx, c.doubtsFor(o.No))
+	})
+	if err == nil {
+		for _, g := range above {
+			c.e.fleet.Hopped(g, o.Created)
+		}
+	}
+	return err
+}
+
+func (c *creation) hops(o Order, above []shard.GroupID) []Hop {
+	hops := make([]Hop, 0, len(above))
+	for _, g := range above {
+		hops = append(hops, Hop{OrderNo: o.No, Above: g, Key: c.Key, Attempt: c.attempt,
+			Reason: c.reason(g), Created: o.Created, Due: o.Created})
+	}
+	return hops
+}
+
+// reason says in a word why a group was passed.
+func (c *creation) reason(g shard.GroupID) string {
+	if slices.ContainsFunc(c.doubts, func(d Doubt) bool { return d.OldGroup == g }) {
+		return Unknown.String()
+	}
+	if cause := causeOf(c.failed[g]); cause != "" {
+		return string(cause)
+	}
+	if !c.e.fleet.Admitted(g) {
+		return "ejected"
+	}
+	return "passed"
+}
+
+func (c *creation) doubtsFor(winner pay.OrderNo) []Doubt {
+	doubts := slices.Clone(c.doubts)
+	for i := range doubts {
+		doubts[i].Winner = winner
+	}
+	return doubts
+}

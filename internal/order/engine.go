@@ -1,0 +1,202 @@
+package order
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// Options set up an Engine. Zero durations mean the defaults in the comments.
+type Options struct {
+	Name   string // of this instance, for people
+	Holder string // of its leases; unique to this process
+
+	TagWidth    int // digits of the tag in new numbers (1)
+	LegacyGroup shard.GroupID
+	Weights     map[shard.GroupID]int // of groups that do not say so themselves yet (100)
+	Selection   shard.Selection
+	// InlineProbe probes inside each create, as published, for comparison; the
+	// background probe then only renews leases.
+	InlineProbe     bool
+	RequireSemisync bool
+
+	CreateTimeout time.Duration // of one try (250 ms)
+	LookupTimeout time.Duration // of one look-up (50 ms)
+	ProbeInterval time.Duration // 100 ms
+	ProbeTimeout  time.Duration // of one whole probe (250 ms)
+	Expiry        time.Duration // of CREATED orders, and so of clients' retries (15 min)
+	MaxAmount     pay.Fen       // 100,000,000 fen
+	Health        shard.HealthOptions
+
+	// OnEvent hears of ejections and readmissions, after they are logged.
+	OnEvent func(shard.Event)
+}
+
+func (o Options) withDefaults() Options {
+	o.TagWidth = orDefault(o.TagWidth, 1)
+	o.CreateTimeout = orDefault(o.CreateTimeout, 250*time.Millisecond)
+	o.LookupTimeout = orDefault(o.LookupTimeout, 50*time.Millisecond)
+	o.ProbeInterval = orDefault(o.ProbeInterval, 100*time.Millisecond)
+	o.ProbeTimeout = orDefault(o.ProbeTimeout, 250*time.Millisecond)
+	o.Expiry = orDefault(o.Expiry, 15*time.Minute)
+	o.MaxAmount = orDefault(o.MaxAmount, 100_000_000)
+	if o.OnEvent == nil {
+		o.OnEvent = func(shard.Event) {}
+	}
+	return o
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// Keys of log attributes.
+const (
+	logGroup = "group"
+	logCause = "cause"
+	logOrder = "order_no"
+	logKey   = "key"
+	logErr   = "err"
+)
+
+// Engine creates, reads and settles orders over all groups. Run keeps it alive;
+// the other methods are safe for concurrent use while it runs.
+type Engine struct {
+	opts    Options
+	env     Env
+	draw    func() uint64
+	log     *slog.Logger
+	fleet   *shard.Fleet
+	members []*member // sorted by group
+	seq     sequencer
+
+	reloading sync.Mutex // held by the one reload under way
+}
+
+// member is one group with this instance's lease in it.
+type member struct {
+	Group
+	mu      sync.Mutex
+	lease   Lease // zero High: no numbers may be issued
+	joined  bool
+	info    GroupInfo // the last one read, or the default until then
+	answers bool      // the primary gave that info when it was last asked
+}
+
+// New sets up an engine over the groups, none of which needs to be up. draw is
+// the source of chance (operation ids, the random selection); it must be safe for
+// concurrent use.
+func New(opts Options, groups []Group, env Env, draw func() uint64, log *slog.Logger) *Engine {
+	opts = opts.withDefaults()
+	e := &Engine{opts: opts, env: env, draw: draw, log: log}
+	reports := make([]shard.Report, 0, len(groups))
+	for _, g := range groups {
+		weight, ok := opts.Weights[g.ID()]
+		if !ok {
+			weight = 100
+		}
+		r := defaultReport(g.ID(), weight)
+		e.members = append(e.members, &member{Group: g, info: GroupInfo{Report: r}})
+		reports = append(reports, r)
+	}
+	slices.SortFunc(e.members, func(a, b *member) int { return int(a.ID() - b.ID()) })
+	health := opts.Health
+	if opts.InlineProbe && health.HoldDown == 0 {
+		health.HoldDown, health.MaxHoldDown = 60*time.Second, 60*time.Second // back when the counter's window has passed
+	}
+	e.fleet = shard.NewFleet(shard.FleetOptions{Health: health, Selection: opts.Selection, RetryWindow: opts.Expiry},
+		shard.NewTopology(opts.LegacyGroup, reports...), env.Now())
+	return e
+}
+
+// defaultReport is what is assumed of a group that has not answered yet. At
+// epoch 0 it gives way to every claim that a group really made.
+func defaultReport(g shard.GroupID, weight int) shard.Report {
+	return shard.Report{Group: g, State: shard.GroupActive, Weight: weight,
+		Claims: []shard.Claim{{Tag: pay.Tag(g), Group: g, State: shard.TagOwned}}}
+}
+
+// Fleet is this instance's view of the groups.
+func (e *Engine) Fleet() *shard.Fleet { return e.fleet }
+
+// Run probes the groups, follows the topology, settles doubts and sweeps, until
+// the context ends. It then releases the leases and returns.
+func (e *Engine) Run(ctx context.Context) {
+	loops := []func(context.Context){e.followTopology, e.settleLoop}
+	for _, m := range e.members {
+		loops = append(loops, func(ctx context.Context) { e.watch(ctx, m) })
+	}
+	e.env.Gather(ctx, len(loops), func(ctx context.Context, i int) { loops[i](ctx) })
+}
+
+// Ready waits until each group has answered or shown why not, at most two
+// seconds, and then until one takes orders. It fails when the context ends first.
+func (e *Engine) Ready(ctx context.Context) error {
+	const step = 10 * time.Millisecond
+	patience := e.env.Now().Add(2 * time.Second)
+	for {
+		admitted, starting := 0, 0
+		statuses := e.fleet.Snapshot(e.env.Now())
+		for _, s := range statuses {
+			switch {
+			case s.Ejection == nil:
+				admitted++
+			case s.Ejection.Cause == shard.Starting:
+				starting++
+			}
+		}
+		if admitted > 0 && (starting == 0 || e.env.Now().After(patience)) {
+			return nil
+		}
+		if err := e.env.Sleep(ctx, step); err != nil {
+			return fmt.Errorf("wait for a group that takes orders: %w", errNoGroup(statuses, nil, false))
+		}
+	}
+}
+
+// member looks up a group; a topology may name groups that this instance's
+// config does not have.
+func (e *Engine) member(g shard.GroupID) (*member, bool) {
+	for _, m := range e.members {
+		if m.ID() == g {
+			return m, true
+		}
+	}
+	return nil, false
+}
+
+func (e *Engine) opID() string { return fmt.Sprintf("%016x%016x", e.draw(), e.draw()) }
+
+func (e *Engine) heard(events []shard.Event) {
+	for _, ev := range events {
+		if ev.Ejected {
+			e.log.Warn("group ejected", logGroup, ev.Group, logCause, ev.Cause, "by_creates", ev.ByCreates)
+		} else {
+			e.log.Info("group admitted", logGroup, ev.Group)
+		}
+		e.opts.OnEvent(ev)
+	}
+}
+
+// transact runs one write transaction; f's first statement is LockTag.
+func transact(ctx context.Context, g Group, f func(tx Tx) error) error {
+	tx, err := g.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}

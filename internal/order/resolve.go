@@ -1,0 +1,113 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"paytool/internal/pay"
+)
+
+// tombstoneOp starts the operation id of tombstones, so that a resolver that runs
+// a second time can tell its own tombstone from a row that was voided.
+const tombstoneOp = "tombstone-"
+
+// resolveDoubts settles the doubts that the holder keeps about tries in another
+// group, and returns what is left open.
+func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open Open) {
+	ctx, cancel := e.env.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	doubts, err := holder.Doubts(ctx, old.ID(), settleBatch)
+	if err != nil {
+		e.log.Warn("doubts not read", logGroup, holder.ID(), logErr, err)
+		return Open{Failed: 1}
+	}
+	for _, d := range doubts {
+		if !e.fleet.Admitted(old.ID()) {
+			open.Waiting++
+			continue
+		}
+		how, err := e.resolve(ctx, d)
+		if err == nil {
+			err = holder.SettleDoubt(ctx, d.OrderNo, how, e.env.Now())
+		}
+		if err != nil {
+			open.Failed++
+			e.log.Warn("doubt not settled yet", logOrder, d.OrderNo, logGroup, d.OldGroup, logErr, err)
+			continue
+		}
+		e.log.Info("doubt settled", logOrder, d.OrderNo, logGroup, d.OldGroup, "how", how, "winner", d.Winner)
+	}
+	return open
+}
+
+// resolve decides one doubt with a fencing write, never with a SELECT: a row that
+// is waiting for its replica is invisible to reads but not to a unique key (rule
+// 3). Each step may be repeated after a crash.
+func (e *Engine) resolve(ctx context.Context, d Doubt) (Settlement, error) {
+	m, err := e.ownerOf(d.OrderNo)
+	if err != nil {
+		return "", err
+	}
+	now := e.env.Now()
+	tombstone := Order{
+		No: d.OrderNo, Key: d.Key, Attempt: d.Attempt, State: pay.Void, Amount: d.Amount, Shadow: d.Shadow,
+		Created: now, Updated: now, TwinOf: d.Winner, Version: 1, OpID: tombstoneOp + e.opID()[:16],
+	}
+	err = e.onTag(ctx, m, d.OrderNo, d.Key, func(tx Tx) error { return tx.InsertOrder(ctx, tombstone) })
+	if err == nil {
+		return Tombstoned, nil
+	}
+	if !errors.Is(err, ErrDuplicateNo) {
+		return "", err
+	}
+	return e.resolveExisting(ctx, d)
+}
+
+// resolveExisting decides a doubt whose row exists: the try was committed, or the
+// number was fenced before.
+func (e *Engine) resolveExisting(ctx context.Context, d Doubt) (Settlement, error) {
+	row, err := e.readPrimary(ctx, d.OrderNo)
+	switch {
+	case err != nil:
+		return "", err
+	case row.Key != d.Key:
+		// The number went to another key, so our try under it was refused.
+		return Tombstoned, nil
+	case row.State == pay.Void && len(row.OpID) > len(tombstoneOp) && row.OpID[:len(tombstoneOp)] == tombstoneOp:
+		return Tombstoned, nil
+	case row.State == pay.Void:
+		return Voided, nil
+	}
+	winner, err := e.livingTwin(ctx, d.Winner)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read the winner %s of doubt %s: %w", d.Winner, d.OrderNo, err)
+	case winner.No == row.No:
+		return Kept, nil // the winner was voided in favour of this very row
+	}
+	return e.settleTwins(ctx, row, winner)
+}
+
+// settleTwins voids whichever of the two goes, seen from the first.
+func (e *Engine) settleTwins(ctx context.Context, first, second Order) (Settlement, error) {
+	keep, loser, how := second.No, first.No, Voided
+	switch pay.JudgeTwins(first.Twin(), second.Twin()) {
+	case pay.KeepBoth:
+		return Kept, nil
+	case pay.BothSent:
+		e.log.Error("two orders of one key were sent to a channel", logKey, first.Key, logOrder, first.No, "twin", second.No)
+		return BothSent, nil
+	case pay.KeepFirst:
+		keep, loser, how = first.No, second.No, Kept
+	case pay.KeepSecond:
+	}
+	done, err := e.voidTwin(ctx, loser, keep)
+	if err != nil {
+		return "", err
+	}
+	if !done {
+		return "", fmt.Errorf("order %s moved while its twin %s was looked at", loser, keep)
+	}
+	return how, nil
+}

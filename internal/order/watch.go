@@ -1,0 +1,251 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"paytool/internal/shard"
+)
+
+// Times of the lease. The high-water second is written that far ahead: a group
+// that does not answer for longer gets no new numbers until it does.
+const (
+	highAhead      = 10 * time.Second
+	leaseFor       = 30 * time.Second
+	prepareTimeout = 10 * time.Second // migrations may take a while
+	releaseTimeout = time.Second
+	reloadEvery    = time.Second
+)
+
+// watch keeps one group: joins it when it can be joined, then probes it, which
+// renews the lease as well. One probe is outstanding at any time.
+func (e *Engine) watch(ctx context.Context, m *member) {
+	for ctx.Err() == nil {
+		start := e.env.Now()
+		e.beat(ctx, m)
+		if rest := e.opts.ProbeInterval - e.env.Now().Sub(start); rest > 0 {
+			_ = e.env.Sleep(ctx, rest) // the loop looks at the context itself
+		}
+	}
+	e.release(ctx, m)
+}
+
+func (e *Engine) beat(ctx context.Context, m *member) {
+	answer := ProbeAnswer{}
+	if !m.hasJoined() {
+		answer = e.join(ctx, m)
+	}
+	if answer.Err == nil {
+		answer = e.probe(ctx, m)
+	}
+	if ctx.Err() != nil {
+		return // an answer that we ourselves cut short says nothing
+	}
+	if answer.Changed {
+		e.log.Info("group changed, joining it again", logGroup, m.ID(), logErr, answer.Err)
+		m.leave()
+		e.reload(ctx)
+		return
+	}
+	if answer.Cause != "" {
+		e.log.Debug("probe failed", logGroup, m.ID(), logCause, answer.Cause, logErr, answer.Err)
+	}
+	if e.opts.InlineProbe && !e.starting(m.ID()) {
+		return
+	}
+	e.heard(e.fleet.Probed(m.ID(), e.env.Now(), answer.Cause))
+}
+
+func (e *Engine) starting(g shard.GroupID) bool {
+	for _, s := range e.fleet.Snapshot(e.env.Now()) {
+		if s.Group.ID == g {
+			return s.Ejection != nil && !s.Ejection.ByCreates
+		}
+	}
+	return false
+}
+
+// join prepares a group and takes a lease in it. A group that is silent costs one
+// probe's time, not the time of a migration.
+func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
+	quick, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+	_, err := m.Info(quick)
+	cancel()
+	if cause := causeOf(err); cause.Silent() || cause == shard.StalePrimary {
+		return ProbeAnswer{Cause: cause, Err: err}
+	}
+	slow, cancel := e.env.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	if err := m.Prepare(slow, m.weight()); err != nil {
+		return failedJoin(err)
+	}
+	info, err := m.Info(slow)
+	if err != nil {
+		return failedJoin(err)
+	}
+	m.setInfo(info)
+	e.applyTopology()
+	now := e.env.Now()
+	lease, err := m.Lease(slow, e.opts.Holder, e.opts.Name, e.preferredSlot(), now, now.Add(leaseFor))
+	if err != nil {
+		return failedJoin(err)
+	}
+	m.hold(lease)
+	return ProbeAnswer{}
+}
+
+func failedJoin(err error) ProbeAnswer {
+	cause := causeOf(err)
+	if cause == "" {
+		cause = shard.Unknown
+	}
+	return ProbeAnswer{Cause: cause, Err: err}
+}
+
+// preferredSlot is the slot that this instance has in another group: equal digits
+// everywhere are easier on people. Without one, it is drawn, so that instances
+// that start together do not all want the same.
+func (e *Engine) preferredSlot() int {
+	for _, m := range e.members {
+		if l, ok := m.currentLease(); ok {
+			return l.Slot
+		}
+	}
+	return int(e.draw() % 100)
+}
+
+func (e *Engine) probe(ctx context.Context, m *member) ProbeAnswer {
+	lease, _ := m.currentLease()
+	now := e.env.Now()
+	request := ProbeRequest{
+		Lease: lease, At: now, High: now.Add(highAhead).Unix(), Until: now.Add(leaseFor),
+		Epoch: e.fleet.Topology().Epoch, RequireSemisync: e.opts.RequireSemisync,
+	}
+	pctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+	defer cancel()
+	answer := m.Probe(pctx, request)
+	if answer.Cause == "" && !answer.Changed {
+		m.raiseHigh(request.High)
+	}
+	return answer
+}
+
+// release gives the lease back on a clean exit, so that the slot is free at once.
+func (e *Engine) release(ctx context.Context, m *member) {
+	lease, ok := m.currentLease()
+	if !ok {
+		return
+	}
+	m.leave()
+	lease.High = max(lease.Floor, e.seq.last())
+	rctx, cancel := e.env.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := m.Release(rctx, lease); err != nil && !errors.Is(err, ErrLeaseLost) {
+		e.log.Debug("lease not released, it runs out by itself", logGroup, m.ID(), logErr, err)
+	}
+}
+
+// followTopology reads the groups' rows every second.
+func (e *Engine) followTopology(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = e.env.Sleep(ctx, reloadEvery) // the loop looks at the context itself
+		if ctx.Err() == nil {
+			e.reload(ctx)
+		}
+	}
+}
+
+// Refresh reads the topology once. An engine that only reads needs no Run.
+func (e *Engine) Refresh(ctx context.Context) { e.reload(ctx) }
+
+// reload reads the topology from every group that answers and keeps what the
+// others said last. One reload runs at a time; a second caller goes on without.
+func (e *Engine) reload(ctx context.Context) {
+	if !e.reloading.TryLock() {
+		return
+	}
+	defer e.reloading.Unlock()
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		m := e.members[i]
+		ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+		defer cancel()
+		info, err := m.Info(ctx)
+		m.setAnswers(err == nil)
+		if err == nil {
+			m.setInfo(info)
+		}
+	})
+	e.applyTopology()
+}
+
+func (e *Engine) applyTopology() {
+	reports := make([]shard.Report, 0, len(e.members))
+	for _, m := range e.members {
+		info := m.lastInfo()
+		reports = append(reports, info.Report)
+		for g, at := range info.LastHop {
+			e.fleet.Hopped(g, at)
+		}
+	}
+	e.fleet.SetTopology(shard.NewTopology(e.opts.LegacyGroup, reports...), e.env.Now())
+}
+
+func (m *member) hasJoined() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.joined
+}
+
+func (m *member) hold(l Lease) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l.High = 0 // nothing may be issued before a probe has written a high-water second
+	m.lease, m.joined = l, true
+}
+
+func (m *member) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.joined, m.lease = false, Lease{}
+}
+
+func (m *member) raiseHigh(high int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lease.High = max(m.lease.High, high)
+}
+
+func (m *member) currentLease() (Lease, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lease, m.joined
+}
+
+func (m *member) setInfo(info GroupInfo) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.info = info
+}
+
+func (m *member) setAnswers(yes bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answers = yes
+}
+
+// primaryAnswers reports whether the primary answered when it was last asked for
+// its rows. A primary that takes no writes may well answer reads.
+func (m *member) primaryAnswers() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.answers
+}
+
+func (m *member) lastInfo() GroupInfo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.info
+}
+
+func (m *member) weight() int { return m.lastInfo().Weight }
