@@ -58,8 +58,8 @@ func (r Request) check(limit pay.Fen) error {
 // In trouble a try ends after CreateTimeout, and no try starts later than twice
 // that.
 func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
-	if err := r.check(e.opts.MaxAmount); err != nil {
-		return Order{}, refuseInput(err)
+	if err := e.Check(r); err != nil {
+		return Order{}, err
 	}
 	c := &creation{e: e, Request: r, attempt: 1, start: e.env.Now(), failed: map[shard.GroupID]error{}}
 	if r.NewAttempt {
@@ -79,13 +79,16 @@ func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
 	return c.run(ctx)
 }
 
-// Plan works out which groups a create would try now, and writes nothing.
-func (e *Engine) Plan(r Request) (shard.Plan, error) {
+// Check refuses a request that no group could take. It asks nobody.
+func (e *Engine) Check(r Request) error {
 	if err := r.check(e.opts.MaxAmount); err != nil {
-		return shard.Plan{}, refuseInput(err)
+		return refuseInput(err)
 	}
-	return e.fleet.Plan(r.Key, e.env.Now(), e.draw), nil
+	return nil
 }
+
+// Plan works out which groups a create would try now, and writes nothing.
+func (e *Engine) Plan(r Request) shard.Plan { return e.fleet.Plan(r.Key, e.env.Now(), e.draw) }
 
 // creation is one Create on its way through the groups.
 type creation struct {
@@ -119,13 +122,14 @@ func (c *creation) reserve(ctx context.Context) error {
 	}
 }
 
-// run tries the groups of the plan until one has the order. Groups that are full
-// of slow creates are passed; when every good one is full it waits a little for a
-// place rather than try an ejected one.
+// run tries the groups of the plan until one has the order. Every good group is
+// tried, however long the ones before it took. Groups that are full of slow creates
+// are passed, and when no other good one is left, a place is waited for rather than
+// an ejected group tried.
 func (c *creation) run(ctx context.Context) (Order, error) {
 	lastStart := c.start.Add(2 * c.e.opts.CreateTimeout)
-	if c.plan.Panic() {
-		lastStart = c.start.Add(c.e.opts.LookupTimeout) // all are bad: one that hangs is enough, answer at once
+	if c.plan.Hopeless {
+		lastStart = c.start.Add(c.e.opts.LookupTimeout) // one that hangs is enough: answer at once
 	}
 	for {
 		full := 0
@@ -134,7 +138,8 @@ func (c *creation) run(ctx context.Context) (Order, error) {
 				continue
 			}
 			lastResort := i >= c.plan.Good
-			if ctx.Err() != nil || c.e.env.Now().After(lastStart) || (lastResort && full > 0 && !c.plan.Panic()) {
+			late := c.e.env.Now().After(lastStart)
+			if ctx.Err() != nil || (lastResort && (late || (full > 0 && !c.plan.Panic()))) {
 				break
 			}
 			ticket, ok := c.e.fleet.Enter(g, c.e.env.Now(), lastResort)
@@ -147,7 +152,7 @@ func (c *creation) run(ctx context.Context) (Order, error) {
 				return order, err
 			}
 		}
-		if full == 0 || c.plan.Panic() || ctx.Err() != nil || c.e.env.Now().After(lastStart) {
+		if full == 0 || c.plan.Hopeless || ctx.Err() != nil || c.e.env.Now().After(lastStart) {
 			return Order{}, c.giveUp(ctx, full)
 		}
 		_ = c.e.env.Sleep(ctx, 5*time.Millisecond) // the loop looks at the context itself
@@ -162,7 +167,7 @@ func (c *creation) giveUp(ctx context.Context, full int) error {
 	if err := ctx.Err(); err != nil {
 		return errCancelled(err)
 	}
-	return errNoGroup(c.e.fleet.Snapshot(c.e.env.Now()), c.failed, full > 0 && !c.plan.Panic())
+	return errNoGroup(c.e.fleet.Snapshot(c.e.env.Now()), c.failed, full > 0 && !c.plan.Hopeless)
 }
 
 func errCancelled(err error) error {
@@ -193,7 +198,7 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 	}
 	c.failed[ticket.Group] = err
 	if errors.Is(err, errNotOwned) {
-		c.e.reload(ctx)
+		c.e.stale.Store(true)
 	}
 	if outcomeOf(err) == Unknown {
 		c.doubts = append(c.doubts, Doubt{

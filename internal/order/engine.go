@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"paytool/internal/pay"
@@ -20,11 +21,13 @@ type Options struct {
 	TagWidth    int // digits of the tag in new numbers (1)
 	LegacyGroup shard.GroupID
 	Weights     map[shard.GroupID]int // of groups that do not say so themselves yet (100)
+	// AsyncGroups may take orders while no replica acknowledges their commits; by
+	// default none may (money rules, rule 10).
+	AsyncGroups map[shard.GroupID]bool
 	Selection   shard.Selection
 	// InlineProbe probes inside each create, as published, for comparison; the
 	// background probe then only renews leases.
-	InlineProbe     bool
-	RequireSemisync bool
+	InlineProbe bool
 
 	CreateTimeout time.Duration // of one try (250 ms)
 	LookupTimeout time.Duration // of one look-up (50 ms)
@@ -80,7 +83,8 @@ type Engine struct {
 	members []*member // sorted by group
 	seq     sequencer
 
-	reloading sync.Mutex // held by the one reload under way
+	stale     atomic.Bool // a group refused a write: the topology has changed
+	reloading sync.Mutex  // held by the one reload under way
 }
 
 // member is one group with this instance's lease in it.
@@ -140,7 +144,8 @@ func (e *Engine) Run(ctx context.Context) {
 }
 
 // Ready waits until each group has answered or shown why not, at most two
-// seconds, and then until one takes orders. It fails when the context ends first.
+// seconds, and then until one takes orders. It fails when none does, or when the
+// context ends first; groups that are out now may still join later.
 func (e *Engine) Ready(ctx context.Context) error {
 	const step = 10 * time.Millisecond
 	patience := e.env.Now().Add(2 * time.Second)
@@ -155,8 +160,11 @@ func (e *Engine) Ready(ctx context.Context) error {
 				starting++
 			}
 		}
-		if admitted > 0 && (starting == 0 || e.env.Now().After(patience)) {
+		switch {
+		case admitted > 0 && (starting == 0 || e.env.Now().After(patience)):
 			return nil
+		case admitted == 0 && starting == 0:
+			return errNoGroup(statuses, nil, false)
 		}
 		if err := e.env.Sleep(ctx, step); err != nil {
 			return fmt.Errorf("wait for a group that takes orders: %w", errNoGroup(statuses, nil, false))
@@ -179,10 +187,13 @@ func (e *Engine) opID() string { return fmt.Sprintf("%016x%016x", e.draw(), e.dr
 
 func (e *Engine) heard(events []shard.Event) {
 	for _, ev := range events {
-		if ev.Ejected {
+		switch {
+		case ev.Ejected:
 			e.log.Warn("group ejected", logGroup, ev.Group, logCause, ev.Cause, "by_creates", ev.ByCreates)
-		} else {
-			e.log.Info("group admitted", logGroup, ev.Group)
+		case ev.Cause == shard.Starting:
+			e.log.Debug("group joined", logGroup, ev.Group)
+		default:
+			e.log.Info("group readmitted", logGroup, ev.Group, logCause, ev.Cause)
 		}
 		e.opts.OnEvent(ev)
 	}

@@ -97,7 +97,7 @@ func errNoGroup(statuses []shard.Status, failed map[shard.GroupID]error, overloa
 		case s.Group.State != shard.GroupActive || s.Group.Weight == 0:
 			cause = "takes no new orders"
 		default:
-			cause = "full"
+			cause = "full of slow orders, or out of time"
 		}
 		causes = append(causes, fmt.Sprintf("group %d: %s", s.Group.ID, cause))
 	}

@@ -120,7 +120,7 @@ func (e *Engine) probe(ctx context.Context, m *member) ProbeAnswer {
 	now := e.env.Now()
 	request := ProbeRequest{
 		Lease: lease, At: now, High: now.Add(highAhead).Unix(), Until: now.Add(leaseFor),
-		Epoch: e.fleet.Topology().Epoch, RequireSemisync: e.opts.RequireSemisync,
+		Epoch: e.fleet.Topology().Epoch, RequireSemisync: !e.opts.AsyncGroups[m.ID()],
 	}
 	pctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
 	defer cancel()
@@ -146,12 +146,16 @@ func (e *Engine) release(ctx context.Context, m *member) {
 	}
 }
 
-// followTopology reads the groups' rows every second.
+// followTopology reads the groups' rows every second, and soon after a group
+// refused a write. It does so here and not in a create's path: a group that hangs
+// would cost the create its time.
 func (e *Engine) followTopology(ctx context.Context) {
+	last := e.env.Now()
 	for ctx.Err() == nil {
-		_ = e.env.Sleep(ctx, reloadEvery) // the loop looks at the context itself
-		if ctx.Err() == nil {
+		_ = e.env.Sleep(ctx, e.opts.ProbeInterval) // the loop looks at the context itself
+		if ctx.Err() == nil && (e.env.Now().Sub(last) >= reloadEvery || e.stale.Swap(false)) {
 			e.reload(ctx)
+			last = e.env.Now()
 		}
 	}
 }

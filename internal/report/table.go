@@ -4,6 +4,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -39,7 +40,8 @@ func (t *Table) Write(w io.Writer) error {
 			align[i] = tw.AlignRight
 		}
 	}
-	table := tablewriter.NewTable(w,
+	var drawn bytes.Buffer
+	table := tablewriter.NewTable(&drawn,
 		tablewriter.WithHeaderAutoFormat(tw.Off),
 		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
 		tablewriter.WithRowAutoWrap(tw.WrapNone),
@@ -59,6 +61,11 @@ func (t *Table) Write(w io.Writer) error {
 	}
 	if err := table.Render(); err != nil {
 		return fmt.Errorf("write table: %w", err)
+	}
+	for line := range bytes.Lines(drawn.Bytes()) {
+		if _, err := fmt.Fprintf(w, "%s\n", bytes.TrimRight(line, " \n")); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
 	}
 	return nil
 }

@@ -38,9 +38,15 @@ type Fleet struct {
 
 	mu      sync.Mutex
 	topo    Topology
-	prev    Topology // the topology before the last change of weights
-	changed time.Time
+	past    []past // what was in force before each recent change of weights
+	started time.Time
 	members map[GroupID]*member
+}
+
+// past is a topology that gave way to another.
+type past struct {
+	topo Topology
+	at   time.Time
 }
 
 type member struct {
@@ -54,7 +60,7 @@ func NewFleet(opts FleetOptions, topo Topology, now time.Time) *Fleet {
 	opts.Health = opts.Health.withDefaults()
 	setDefault(&opts.Selection, Rendezvous)
 	setDefault(&opts.RetryWindow, 15*time.Minute)
-	f := &Fleet{opts: opts, topo: topo, prev: topo, members: map[GroupID]*member{}}
+	f := &Fleet{opts: opts, topo: topo, started: now, members: map[GroupID]*member{}}
 	f.addMembers(now)
 	return f
 }
@@ -82,8 +88,9 @@ func (f *Fleet) SetTopology(t Topology, now time.Time) {
 	if t.Epoch < f.topo.Epoch {
 		return
 	}
+	f.past = slices.DeleteFunc(f.past, func(p past) bool { return now.Sub(p.at) >= f.opts.RetryWindow })
 	if !t.sameWeights(f.topo) {
-		f.prev, f.changed = f.topo, now
+		f.past = append(f.past, past{topo: f.topo, at: now})
 	}
 	f.topo = t
 	f.addMembers(now)
@@ -101,29 +108,43 @@ type Plan struct {
 	// attempt may have landed there.
 	Lookup []GroupID `json:"lookup"`
 
-	before []GroupID // ranking before a recent change of weights, as far as it matters
+	// Hopeless: no group is admitted, and none has done anything well for a second.
+	// Waiting would only make the caller wait; without it, all groups look bad
+	// because of a load that passes.
+	Hopeless bool `json:"hopeless"`
+
+	before [][]GroupID // rankings before recent changes of weights, as far as they matter
 }
 
 // Panic reports that no group is admitted and the last resort is all there is.
 func (p Plan) Panic() bool { return p.Good == 0 }
 
 // Above lists the groups that an order of this plan went past to land in the
-// winner: those ranked above it, now and before a recent change of weights. The
-// hop record names all of them (money rules, rule 9).
+// winner: those ranked above it, now and before recent changes of weights. The hop
+// record names all of them (money rules, rule 9).
 func (p Plan) Above(winner GroupID) []GroupID {
-	var above []GroupID
-	for _, ranked := range [][]GroupID{p.Ranked, p.before} {
-		for _, g := range ranked {
-			if g == winner {
-				break
-			}
-			if !slices.Contains(above, g) {
-				above = append(above, g)
-			}
+	above := aboveIn(nil, p.Ranked, winner)
+	for _, ranked := range p.before {
+		above = aboveIn(above, ranked, winner)
+	}
+	return above
+}
+
+func aboveIn(above, ranked []GroupID, winner GroupID) []GroupID {
+	for _, g := range ranked {
+		if g == winner {
+			break
+		}
+		if !slices.Contains(above, g) {
+			above = append(above, g)
 		}
 	}
 	return above
 }
+
+// hopelessAfter is how long after the last success of any group an order is
+// answered at once instead of waiting for a place.
+const hopelessAfter = time.Second
 
 // Plan works out the way of a new order. draw is the source of chance for the
 // random selection and is not used otherwise.
@@ -137,20 +158,40 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 		p.Ranked = f.topo.Rank(key)
 	}
 	p.Tries, p.Good = f.tries(p.Ranked, now)
+	p.Hopeless = p.Panic() && !slices.ContainsFunc(p.Tries, func(g GroupID) bool {
+		return now.Sub(f.members[g].health.okAt) < hopelessAfter
+	})
 	if f.opts.Selection == Random || len(p.Tries) == 0 {
 		return p
 	}
-	reach := f.reach(p.Ranked, now)
-	if !f.changed.IsZero() && now.Sub(f.changed) < f.opts.RetryWindow {
-		p.before = f.reach(f.prev.Rank(key), now)
-		reach = append(slices.Clip(reach), p.before...)
-	}
-	for _, g := range reach {
-		if g != p.Tries[0] && !slices.Contains(p.Lookup, g) && f.answers(g) {
-			p.Lookup = append(p.Lookup, g)
+	p.before = f.before(key, now)
+	for _, ranked := range append([][]GroupID{f.reach(p.Ranked, now)}, p.before...) {
+		for _, g := range ranked {
+			if g != p.Tries[0] && !slices.Contains(p.Lookup, g) && f.answers(g) {
+				p.Lookup = append(p.Lookup, g)
+			}
 		}
 	}
 	return p
+}
+
+// before lists the rankings of a key before recent changes of weights. An
+// instance that was started after a change does not know the weights before it:
+// then the key may lie in any group.
+func (f *Fleet) before(key pay.Key, now time.Time) (rankings [][]GroupID) {
+	for _, p := range f.past {
+		if now.Sub(p.at) < f.opts.RetryWindow {
+			rankings = append(rankings, f.reach(p.topo.Rank(key), now))
+		}
+	}
+	if changed := f.topo.Changed; !changed.IsZero() && !changed.After(f.started) && now.Sub(changed) < f.opts.RetryWindow {
+		all := make([]GroupID, len(f.topo.Groups))
+		for i, g := range f.topo.Groups {
+			all[i] = g.ID
+		}
+		rankings = append(rankings, all)
+	}
+	return rankings
 }
 
 func (f *Fleet) tries(ranked []GroupID, now time.Time) (tries []GroupID, good int) {
@@ -269,8 +310,8 @@ func (f *Fleet) Hopped(g GroupID, at time.Time) {
 // Event is an ejection or a readmission, for logs and metrics.
 type Event struct {
 	Group     GroupID
-	Ejected   bool // else readmitted
-	Cause     Cause
+	Ejected   bool  // else readmitted
+	Cause     Cause // of the ejection that begins or ends
 	ByCreates bool
 }
 
@@ -280,7 +321,7 @@ func (f *Fleet) events(g GroupID, ejected, readmitted bool) []Event {
 		e := f.members[g].health.ejected
 		return []Event{{Group: g, Ejected: true, Cause: e.Cause, ByCreates: e.ByCreates}}
 	case readmitted:
-		return []Event{{Group: g}}
+		return []Event{{Group: g, Cause: f.members[g].health.was}}
 	}
 	return nil
 }

@@ -229,6 +229,13 @@ func TestPanicTriesByLastSuccessAndNeverTheUnsafe(t *testing.T) {
 	if !p.Panic() || !slices.Equal(p.Tries, []GroupID{2, 1, 3}) {
 		t.Errorf("panic = %v, tries %v, want 2, 1, 3: by last success, and not 4, where an order could be lost", p.Panic(), p.Tries)
 	}
+	if p.Hopeless {
+		t.Error("hopeless though group 2 took an order just now")
+	}
+	s.after(time.Second)
+	if p := s.plan(testKey(1)); !p.Hopeless {
+		t.Error("not hopeless though no group has done anything well for a second")
+	}
 	if _, ok := s.f.Enter(4, s.now, true); ok {
 		t.Error("the last resort let an order into an unsafe group")
 	}
@@ -304,6 +311,48 @@ func TestLookupAfterAWeightChange(t *testing.T) {
 	s.f.SetTopology(older, s.now)
 	if s.f.Topology().Epoch != 2 {
 		t.Error("an older topology replaced a newer one")
+	}
+}
+
+// TestEveryRecentWeightChangeCounts: an order may lie where any weights of the last
+// 15 minutes sent it, not only the last ones.
+func TestEveryRecentWeightChangeCounts(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(100, 100, 100))
+	home := s.plan(key).Ranked[0]
+	ws := []int{100, 100, 100}
+	ws[home-1] = 0
+	second := weights(ws...)
+	second.Epoch = 2
+	s.f.SetTopology(second, s.now)
+	s.after(time.Second)
+	other := s.plan(key).Ranked[0]
+	ws[other-1] = 0
+	third := weights(ws...)
+	third.Epoch = 3
+	s.f.SetTopology(third, s.now)
+	p := s.plan(key)
+	for _, g := range []GroupID{home, other} {
+		if !slices.Contains(p.Lookup, g) || !slices.Contains(p.Above(p.Tries[0]), g) {
+			t.Errorf("group %d was home a second ago: asks %v, hop record names %v", g, p.Lookup, p.Above(p.Tries[0]))
+		}
+	}
+}
+
+// TestStartAfterAWeightChange: an instance that never saw the old weights looks
+// everywhere.
+func TestStartAfterAWeightChange(t *testing.T) {
+	topo := weights(100, 0, 100)
+	start := time.Unix(1_700_000_000, 0)
+	topo.Changed = start.Add(-time.Minute)
+	s := newScene(t, topo)
+	p := s.plan(testKey(5))
+	if len(p.Lookup) != 2 || len(p.Above(p.Tries[0])) != 2 {
+		t.Errorf("asks %v, hop record names %v, want all other groups", p.Lookup, p.Above(p.Tries[0]))
+	}
+	s.after(14 * time.Minute)
+	if p := s.plan(testKey(5)); len(p.Lookup) != 0 || len(p.Above(p.Tries[0])) != 0 {
+		t.Errorf("still asks %v after the retry window", p.Lookup)
 	}
 }
 

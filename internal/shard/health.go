@@ -49,6 +49,7 @@ type Ejection struct {
 type health struct {
 	opts     HealthOptions
 	ejected  *Ejection
+	was      Cause     // of the last ejection that ended
 	creates  []attempt // the last creates, oldest first, at most opts.Sample
 	good     int       // good probes in a row
 	hold     time.Duration
@@ -177,6 +178,7 @@ func (h *health) hopped(at time.Time) {
 }
 
 func (h *health) readmit(now time.Time) {
+	h.was = h.ejected.Cause
 	h.ejected = nil
 	h.trial = false
 	h.creates = h.creates[:0]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"paytool/internal/pay"
 )
@@ -52,6 +53,8 @@ type Report struct {
 	Epoch      int64
 	PrimaryUID string // server uid of the primary that may write, "" where the server has none
 	Claims     []Claim
+	// Changed is when state or weight were last changed; zero if they never were.
+	Changed time.Time
 }
 
 // Group is one group of the topology.
@@ -66,6 +69,8 @@ type Group struct {
 type Topology struct {
 	Epoch  int64
 	Groups []Group // sorted by ID
+	// Changed is when the weights were last changed; zero if they never were.
+	Changed time.Time
 	// Legacy is the group of 21-digit numbers, 0 for none.
 	Legacy  GroupID
 	history map[pay.Tag][]Claim // newest first
@@ -82,6 +87,9 @@ func NewTopology(legacy GroupID, reports ...Report) Topology {
 	t := Topology{Legacy: legacy, history: map[pay.Tag][]Claim{}}
 	for _, r := range reports {
 		t.Epoch = max(t.Epoch, r.Epoch)
+		if r.Changed.After(t.Changed) {
+			t.Changed = r.Changed
+		}
 		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight})
 		for _, c := range r.Claims {
 			t.Epoch = max(t.Epoch, c.Epoch)

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"paytool/internal/drill"
+	"paytool/internal/order"
+	"paytool/internal/pay"
+)
+
+type loadOptions struct {
+	rate     float64
+	duration time.Duration
+	ledger   string
+	merchant string
+	real     bool
+	seed     uint64
+}
+
+// settleAfterLoad is how long a load waits for its doubts before it ends.
+const settleAfterLoad = 10 * time.Second
+
+func newLoadCmd(a *app) *cobra.Command {
+	var o loadOptions
+	cmd := &cobra.Command{
+		Use:   "load",
+		Short: "Send orders at a steady rate, whatever becomes of them",
+		Long: `Send orders at a steady rate to the configured groups, from an engine inside this
+process. The loop is open: latency counts from the moment an order was due, so a
+frozen group shows as the wait that it is.
+
+Orders are shadow orders unless --real-orders is given. With --ledger each order
+is on disk before it is sent, and "paytool order verify" can prove afterwards that
+none was lost or doubled, even if this process was killed.`,
+		Example: `  paytool load --rate 300 --for 20s --ledger run.jsonl
+  paytool load --rate 300 --for 20s -o json
+  paytool order verify --ledger run.jsonl`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runLoad(cmd.Context(), a, o) },
+	}
+	flags := cmd.Flags()
+	flags.Float64Var(&o.rate, "rate", 100, "orders a second")
+	flags.DurationVar(&o.duration, "for", 10*time.Second, "how long orders arrive")
+	flags.StringVar(&o.ledger, "ledger", "", "write every order here before it is sent (a new file)")
+	flags.BoolVar(&o.real, "real-orders", false, "real orders instead of shadow orders; for a sandbox")
+	flags.StringVar(&o.merchant, "merchant", "load", "merchant of --real-orders")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the amounts (default: drawn)")
+	return cmd
+}
+
+func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
+	if o.rate <= 0 || o.rate > 1e6 || o.duration <= 0 {
+		return usageError(errors.New("--rate is between 0 and 1,000,000 a second and --for is longer than 0"))
+	}
+	opts, err := o.drillOptions(a)
+	if err != nil {
+		return err
+	}
+	e, err := a.openEngine()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	if o.ledger != "" {
+		opts.Ledger, err = drill.CreateLedger(o.ledger, opts.LedgerHeader(time.Now()))
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+	}
+	if err := e.start(ctx); err != nil {
+		return err
+	}
+	result, loadErr := drill.Load(ctx, e, order.System{}, opts)
+	sctx, cancel := context.WithTimeout(ctx, settleAfterLoad)
+	defer cancel()
+	if open := e.settleUp(sctx, false); !open.None() {
+		_, _ = fmt.Fprintf(a.err, "warning: not everything is settled yet (%d wait for a group that is out, %d failed); any running engine goes on with it, and so does `paytool order verify`\n", open.Waiting, open.Failed)
+	}
+	return errors.Join(loadErr, a.showLoad(result))
+}
+
+func (o loadOptions) drillOptions(a *app) (drill.LoadOptions, error) {
+	run, err := randomHex(4)
+	if err != nil {
+		return drill.LoadOptions{}, err
+	}
+	opts := drill.LoadOptions{Rate: o.rate, For: o.duration, Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: o.seed}
+	if opts.Seed == 0 {
+		opts.Seed = rand.Uint64()
+	}
+	if o.real {
+		opts.Merchant, opts.Shadow = o.merchant, false
+	}
+	if isTerminal(a.err) {
+		opts.Progress = func(r drill.LoadResult) {
+			_, _ = fmt.Fprintf(a.err, "\r%d orders: %d acked, %d failed, %d unknown, %d dropped, p99 %.1f ms ", r.Attempted, r.Acked, r.Failed, r.Unknown, r.Dropped, r.P99Ms)
+		}
+	}
+	return opts, nil
+}
+
+// settleUp settles until nothing is open, or the context ends, and returns what
+// is open then. What waits for a group that is out is only waited for if asked.
+func (e *engine) settleUp(ctx context.Context, waitForGroups bool) order.Open {
+	for {
+		open := e.Settle(ctx)
+		done := open.Failed == 0 && (open.Waiting == 0 || !waitForGroups)
+		if done || (order.System{}).Sleep(ctx, 100*time.Millisecond) != nil {
+			return open
+		}
+	}
+}
+
+func (a *app) showLoad(r drill.LoadResult) error {
+	return a.show(r, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, `orders   %d in %s
+acked    %d (%.1f a second)
+failed   %d
+unknown  %d
+rejected %d
+dropped  %d
+latency  p50 %.1f ms, p99 %.1f ms, max %.1f ms, from the moment an order was due
+`, r.Attempted, loadTime(r), r.Acked, r.Rate, r.Failed, r.Unknown, r.Rejected, r.Dropped, r.P50Ms, r.P99Ms, r.MaxMs)
+		return err
+	})
+}
+
+// loadTime is the time from the first order to the last answer.
+func loadTime(r drill.LoadResult) time.Duration {
+	if r.Rate == 0 {
+		return 0
+	}
+	return time.Duration(float64(r.Acked) / r.Rate * float64(time.Second)).Round(100 * time.Millisecond)
+}
