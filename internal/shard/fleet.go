@@ -36,9 +36,12 @@ type FleetOptions struct {
 type Fleet struct {
 	opts FleetOptions
 
-	mu      sync.Mutex
-	topo    Topology
-	past    []past // what was in force before each recent change of weights
+	mu   sync.Mutex
+	topo Topology
+	past []past // what was in force before each recent change of weights
+	// blind is the end of the time in which a key may lie in any group: weights were
+	// changed before this instance started, or between two of its looks.
+	blind   time.Time
 	started time.Time
 	members map[GroupID]*member
 }
@@ -62,6 +65,9 @@ func NewFleet(opts FleetOptions, topo Topology, now time.Time) *Fleet {
 	setDefault(&opts.RetryWindow, 15*time.Minute)
 	f := &Fleet{opts: opts, topo: topo, started: now, members: map[GroupID]*member{}}
 	f.addMembers(now)
+	if !topo.Changed.IsZero() {
+		f.blind = topo.Changed.Add(opts.RetryWindow)
+	}
 	return f
 }
 
@@ -92,6 +98,11 @@ func (f *Fleet) SetTopology(t Topology, now time.Time) {
 	if !t.sameWeights(f.topo) {
 		f.past = append(f.past, past{topo: f.topo, at: now})
 	}
+	if t.Epoch > f.topo.Epoch+1 || !t.Changed.After(f.started) {
+		if until := t.Changed.Add(f.opts.RetryWindow); until.After(f.blind) {
+			f.blind = until
+		}
+	}
 	f.topo = t
 	f.addMembers(now)
 }
@@ -113,7 +124,8 @@ type Plan struct {
 	// because of a load that passes.
 	Hopeless bool `json:"hopeless"`
 
-	before [][]GroupID // rankings before recent changes of weights, as far as they matter
+	before   [][]GroupID // rankings before recent changes of weights, as far as they matter
+	anywhere []GroupID   // every group, while weights may have been in force that nobody here saw
 }
 
 // Panic reports that no group is admitted and the last resort is all there is.
@@ -126,6 +138,10 @@ func (p Plan) Above(winner GroupID) []GroupID {
 	above := aboveIn(nil, p.Ranked, winner)
 	for _, ranked := range p.before {
 		above = aboveIn(above, ranked, winner)
+	}
+	if len(p.anywhere) > 0 {
+		others := slices.DeleteFunc(slices.Clone(p.anywhere), func(g GroupID) bool { return g == winner })
+		above = aboveIn(above, others, 0)
 	}
 	return above
 }
@@ -165,7 +181,12 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 		return p
 	}
 	p.before = f.before(key, now)
-	for _, ranked := range append([][]GroupID{f.reach(p.Ranked, now)}, p.before...) {
+	if now.Before(f.blind) {
+		for _, g := range f.topo.Groups {
+			p.anywhere = append(p.anywhere, g.ID)
+		}
+	}
+	for _, ranked := range append([][]GroupID{f.reach(p.Ranked, now), p.anywhere}, p.before...) {
 		for _, g := range ranked {
 			if g != p.Tries[0] && !slices.Contains(p.Lookup, g) && f.answers(g) {
 				p.Lookup = append(p.Lookup, g)
@@ -175,21 +196,12 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 	return p
 }
 
-// before lists the rankings of a key before recent changes of weights. An
-// instance that was started after a change does not know the weights before it:
-// then the key may lie in any group.
+// before lists the rankings of a key before recent changes of weights.
 func (f *Fleet) before(key pay.Key, now time.Time) (rankings [][]GroupID) {
 	for _, p := range f.past {
 		if now.Sub(p.at) < f.opts.RetryWindow {
 			rankings = append(rankings, f.reach(p.topo.Rank(key), now))
 		}
-	}
-	if changed := f.topo.Changed; !changed.IsZero() && !changed.After(f.started) && now.Sub(changed) < f.opts.RetryWindow {
-		all := make([]GroupID, len(f.topo.Groups))
-		for i, g := range f.topo.Groups {
-			all[i] = g.ID
-		}
-		rankings = append(rankings, all)
 	}
 	return rankings
 }
@@ -293,7 +305,8 @@ func (f *Fleet) Leave(t Ticket, now time.Time, r Result) []Event {
 func (f *Fleet) Probed(g GroupID, now time.Time, cause Cause) []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	ejected, readmitted := f.members[g].health.probed(now, cause)
+	group, _ := f.topo.Group(g)
+	ejected, readmitted := f.members[g].health.probed(now, cause, group.share() > 0)
 	return f.events(g, ejected, readmitted)
 }
 

@@ -356,6 +356,35 @@ func TestStartAfterAWeightChange(t *testing.T) {
 	}
 }
 
+// TestMissedWeightChange: between two looks at the topology, weights may have been
+// in force that this instance never saw.
+func TestMissedWeightChange(t *testing.T) {
+	s := newScene(t, weights(100, 100, 100))
+	next := weights(100, 100, 50)
+	next.Epoch, next.Changed = 3, s.now
+	s.f.SetTopology(next, s.now)
+	if p := s.plan(testKey(5)); len(p.Lookup) != 2 || len(p.Above(p.Tries[0])) != 2 {
+		t.Errorf("asks %v, hop record names %v, want all other groups", p.Lookup, p.Above(p.Tries[0]))
+	}
+}
+
+// TestDrainingGroupIsReadmittedByProbes: it gets no trial create, and its doubts
+// must be settled.
+func TestDrainingGroupIsReadmittedByProbes(t *testing.T) {
+	s := newScene(t, weights(100, 100))
+	for range 4 {
+		s.create(1, DiskFull)
+	}
+	drained := weights(0, 100)
+	drained.Epoch = 2
+	s.f.SetTopology(drained, s.now)
+	s.probes(1, "", 3)
+	s.admitted(1, false) // the hold-down is not over
+	s.after(time.Second)
+	s.probes(1, "", 1)
+	s.admitted(1, true)
+}
+
 func TestLookupsSkipASilentGroup(t *testing.T) {
 	s := newScene(t, weights(1, 1))
 	leave, ok := s.f.EnterLookup(1, s.now)

@@ -137,8 +137,9 @@ func (h *health) holdDown(now time.Time) {
 }
 
 // probed records the answer of a probe, "" for a good one. It reports whether
-// the group is ejected or readmitted by it.
-func (h *health) probed(now time.Time, cause Cause) (ejected, readmitted bool) {
+// the group is ejected or readmitted by it. takesOrders is false for a group that
+// drains: it gets no trial create, and none can flap it, so probes readmit it.
+func (h *health) probed(now time.Time, cause Cause, takesOrders bool) (ejected, readmitted bool) {
 	if cause != "" {
 		h.good = 0
 		h.beatenAt = now
@@ -153,7 +154,7 @@ func (h *health) probed(now time.Time, cause Cause) (ejected, readmitted bool) {
 	}
 	h.good++
 	h.okAt = now
-	if h.ejected == nil || h.ejected.ByCreates {
+	if h.ejected == nil || (h.ejected.ByCreates && (takesOrders || now.Before(h.ejected.HoldUntil))) {
 		return false, false
 	}
 	// At the start one good probe is enough: there is nothing to recover from.
