@@ -53,7 +53,7 @@ func (a *app) openEngine() (*engine, error) {
 	opts := order.Options{
 		Name: fmt.Sprintf("%s:%d", e.Name, os.Getpid()), Holder: holder, TagWidth: e.TagWidth,
 		LegacyGroup: shard.GroupID(e.LegacyGroup), Weights: weights, AsyncGroups: async, Selection: shard.Selection(e.Selection),
-		InlineProbe: e.Probe == config.ProbeInline,
+		InlineProbe:   e.Probe == config.ProbeInline,
 		CreateTimeout: e.CreateTimeout, LookupTimeout: e.LookupTimeout, ProbeInterval: e.ProbeInterval,
 		ProbeTimeout: e.ProbeTimeout, Expiry: e.CreatedExpiry, MaxAmount: pay.Fen(e.MaxAmountFen),
 	}

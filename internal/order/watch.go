@@ -43,9 +43,7 @@ func (e *Engine) beat(ctx context.Context, m *member) {
 		return // an answer that we ourselves cut short says nothing
 	}
 	if answer.Changed {
-		e.log.Info("group changed, joining it again", logGroup, m.ID(), logErr, answer.Err)
-		m.leave()
-		e.reload(ctx)
+		e.groupChanged(ctx, m, answer.Err)
 		return
 	}
 	if answer.Cause != "" {
@@ -55,6 +53,20 @@ func (e *Engine) beat(ctx context.Context, m *member) {
 		return
 	}
 	e.heard(e.fleet.Probed(m.ID(), e.env.Now(), answer.Cause))
+}
+
+// groupChanged follows a group that answered but not as expected. Mostly its epoch
+// has risen, and reading the topology is all it takes; else the lease is lost, or
+// another server answers, and joining again says which. Neither is the group's
+// fault, so it ejects nobody.
+func (e *Engine) groupChanged(ctx context.Context, m *member, why error) {
+	before := e.fleet.Topology().Epoch
+	e.reload(ctx)
+	if e.fleet.Topology().Epoch > before {
+		return
+	}
+	e.log.Info("group changed, joining it again", logGroup, m.ID(), logErr, why)
+	m.leave()
 }
 
 func (e *Engine) starting(g shard.GroupID) bool {

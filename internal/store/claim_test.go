@@ -1,0 +1,112 @@
+package store
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// A fence that were only a condition of the write would be up at once, with the
+// writer still open; that it waits here is what makes it one.
+func TestFenceWaitsForOpenWriters(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	writer, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Rollback()
+	if claim, _, err := writer.LockTag(ctx, 1, pay.Key{}); err != nil || claim.State != shard.TagOwned {
+		t.Fatalf("lock: %+v, %v", claim, err)
+	}
+
+	fenced := make(chan error, 1)
+	go func() {
+		fenced <- b.group.SetClaim(ctx, shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2})
+	}()
+	eventually(t, "the fence waits for the writer", b.lockIsAwaited)
+	select {
+	case err := <-fenced:
+		t.Fatalf("the fence is up while a writer is open: %v", err)
+	default:
+	}
+	if err := writer.InsertOrder(ctx, newOrder(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-fenced; err != nil {
+		t.Fatal(err)
+	}
+	b.find(number(t, 1)) // what was written before the fence is there
+
+	later, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Rollback()
+	claim, _, err := later.LockTag(ctx, 1, pay.Key{})
+	if want := (shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2}); err != nil || claim != want {
+		t.Errorf("a later writer sees %+v, %v, want %+v", claim, err, want)
+	}
+}
+
+func TestFenceGivesUpOnAWriterThatStays(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	err := write(ctx, b.group, func(order.Tx) error {
+		err := b.group.SetClaim(ctx, shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2})
+		var f *order.Fault
+		if !errors.As(err, &f) || f.Outcome != order.NotCommitted || f.Cause != "" {
+			t.Errorf("got %v, want a fault that says nothing about the group's health", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := b.group.Info(ctx)
+	if err != nil || info.Epoch != 1 || info.Claims[0].State != shard.TagOwned {
+		t.Errorf("after a fence that gave up: %+v, %v", info, err)
+	}
+}
+
+func TestEpochsNeverFall(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	set := func(tag pay.Tag, state shard.TagState, epoch int64) error {
+		return b.group.SetClaim(ctx, shard.Claim{Tag: tag, Group: 1, State: state, Epoch: epoch})
+	}
+	if err := errors.Join(set(4, shard.TagOwned, 5), set(4, shard.TagMoved, 5), set(1, shard.TagFenced, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := set(4, shard.TagOwned, 4); !errors.Is(err, ErrOldEpoch) {
+		t.Errorf("claim at a lower epoch: %v", err)
+	}
+	if err := b.group.SetWeight(ctx, 0, shard.GroupDraining, 4, time.UnixMilli(1)); !errors.Is(err, ErrOldEpoch) {
+		t.Errorf("weight at a lower epoch: %v", err)
+	}
+	if err := b.group.SetWeight(ctx, 0, shard.GroupDraining, 6, time.UnixMilli(1_700_000_000_123)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.group.SetClaim(ctx, shard.Claim{Tag: 1, Group: 2, State: shard.TagOwned, Epoch: 9}); err == nil {
+		t.Error("took the claim of another group")
+	}
+	info, err := b.group.Info(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !info.Changed.Equal(time.UnixMilli(1_700_000_000_123)) {
+		t.Errorf("changed at %v", info.Changed)
+	}
+	if info.Epoch != 6 || info.Weight != 0 || info.State != shard.GroupDraining || len(info.Claims) != 2 ||
+		info.Claims[0] != (shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 3}) ||
+		info.Claims[1] != (shard.Claim{Tag: 4, Group: 1, State: shard.TagMoved, Epoch: 5}) {
+		t.Errorf("got %+v", info)
+	}
+}

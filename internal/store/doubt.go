@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// Doubts lists open doubts about tries in the group old, the oldest first.
+func (g *Group) Doubts(ctx context.Context, old shard.GroupID, limit int) ([]order.Doubt, error) {
+	doubts, err := g.readDoubts(ctx, old, limit)
+	return doubts, g.primary.fail(fmt.Sprintf("list doubts about group %d", old), err, beforeCommit)
+}
+
+func (g *Group) readDoubts(ctx context.Context, old shard.GroupID, limit int) ([]order.Doubt, error) {
+	rows, err := g.primary.db.QueryContext(ctx, `SELECT order_no, old_group, merchant_id, merchant_order_no, attempt, amount_fen, shadow, winner, created_ms
+FROM doubts WHERE old_group=? AND settled_ms=0 ORDER BY created_ms, order_no LIMIT ?`, old, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var doubts []order.Doubt
+	for rows.Next() {
+		var d order.Doubt
+		var no, winner string
+		var created int64
+		err := rows.Scan(&no, &d.OldGroup, &d.Key.MerchantID, &d.Key.MerchantOrderNo, &d.Attempt, &d.Amount, &d.Shadow, &winner, &created)
+		if err == nil {
+			err = errors.Join(d.OrderNo.UnmarshalText([]byte(no)), d.Winner.UnmarshalText([]byte(winner)))
+		}
+		if err != nil {
+			return nil, err
+		}
+		d.Created = fromMS(created)
+		doubts = append(doubts, d)
+	}
+	return doubts, rows.Err()
+}
+
+// SettleDoubt closes a doubt. The first settlement stays.
+func (g *Group) SettleDoubt(ctx context.Context, no pay.OrderNo, how order.Settlement, at time.Time) error {
+	_, err := g.primary.db.ExecContext(ctx, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, no.String())
+	return g.primary.fail(fmt.Sprintf("settle the doubt about order %s", no), err, atCommit)
+}
+
+// OpenDoubts counts the doubts that are not settled.
+func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
+	err = g.primary.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0").Scan(&n)
+	return n, g.primary.fail("count open doubts", err, beforeCommit)
+}
+
+// Hops lists open hops past a group whose time has come, by order number.
+func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
+	hops, err := g.readHops(ctx, above, due, after, limit)
+	return hops, g.primary.fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
+}
+
+func (g *Group) readHops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
+	rows, err := g.primary.db.QueryContext(ctx, `SELECT order_no, above_group, merchant_id, merchant_order_no, attempt, reason, created_ms, due_ms
+FROM hops WHERE above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?`, above, toMS(due), after.String(), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var hops []order.Hop
+	for rows.Next() {
+		var h order.Hop
+		var no string
+		var created, due int64
+		err := rows.Scan(&no, &h.Above, &h.Key.MerchantID, &h.Key.MerchantOrderNo, &h.Attempt, &h.Reason, &created, &due)
+		if err == nil {
+			err = h.OrderNo.UnmarshalText([]byte(no))
+		}
+		if err != nil {
+			return nil, err
+		}
+		h.Created, h.Due = fromMS(created), fromMS(due)
+		hops = append(hops, h)
+	}
+	return hops, rows.Err()
+}
+
+// ordersAtOnce bounds the order numbers of one statement.
+const ordersAtOnce = 500
+
+// AskedHops sets when the group above is asked again about orders; a zero time
+// closes their hops, and a closed hop stays closed. Large lists are written in
+// several statements, each of which stands on its own.
+func (g *Group) AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error {
+	for len(orders) > 0 {
+		n := min(len(orders), ordersAtOnce)
+		args := make([]any, 0, n+3)
+		args = append(args, toMS(next), next.IsZero(), above)
+		for _, no := range orders[:n] {
+			args = append(args, no.String())
+		}
+		query := `UPDATE hops SET due_ms=?, closed=? WHERE above_group=? AND closed=0 AND order_no IN ` + tuples(1, n) //nolint:gosec // placeholders
+		_, err := g.primary.db.ExecContext(ctx, query, args...)
+		if err != nil {
+			return g.primary.fail(fmt.Sprintf("record that group %d was asked about %d orders", above, n), err, atCommit)
+		}
+		orders = orders[n:]
+	}
+	return nil
+}

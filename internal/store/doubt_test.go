@@ -1,0 +1,116 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+)
+
+func TestDoubts(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	var all []order.Doubt
+	for i := range 5 {
+		all = append(all, order.Doubt{
+			OrderNo: taggedNumber(t, 90-i, 2), OldGroup: 2, Key: pay.Key{MerchantID: "m1", MerchantOrderNo: "k1"}, Attempt: 1,
+			Amount: 1250, Shadow: i%2 == 0, Winner: number(t, 1), Created: t0.Add(time.Duration(i) * time.Millisecond),
+		})
+	}
+	about3 := order.Doubt{OrderNo: taggedNumber(t, 1, 3), OldGroup: 3, Key: all[0].Key, Winner: number(t, 1), Created: t0}
+	err := write(ctx, b.group, func(tx order.Tx) error { return tx.InsertDoubts(ctx, append([]order.Doubt{about3}, all...)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(limit int) []order.Doubt {
+		t.Helper()
+		got, err := b.group.Doubts(ctx, 2, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if d := cmp.Diff(all[:3], list(3), compareNumbers); d != "" {
+		t.Errorf("the oldest three (-want +got):\n%s", d)
+	}
+	for range 2 { // the second time changes nothing
+		if err := b.group.SettleDoubt(ctx, all[0].OrderNo, order.Voided, t0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.group.SettleDoubt(ctx, all[0].OrderNo, order.Kept, t0); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count("doubts WHERE settlement=? AND tag=1", order.Voided); n != 1 {
+		t.Error("the first settlement did not stay, or the doubt lies under another tag than its winner")
+	}
+	if d := cmp.Diff(all[1:], list(10), compareNumbers); d != "" {
+		t.Errorf("open doubts (-want +got):\n%s", d)
+	}
+	if n, err := b.group.OpenDoubts(ctx); err != nil || n != 5 {
+		t.Errorf("%d open doubts, %v, want 5", n, err)
+	}
+}
+
+func TestHops(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	var past2 []order.Hop
+	var numbers []pay.OrderNo
+	err := write(ctx, b.group, func(tx order.Tx) error {
+		for i := range 7 {
+			hop := order.Hop{OrderNo: number(t, i), Above: 2, Key: pay.Key{MerchantID: "m1", MerchantOrderNo: "k1"}, Attempt: 1,
+				Reason: "hang", Created: t0.Add(time.Duration(i) * time.Second), Due: t0}
+			past3 := hop
+			past3.Above, past3.Due = 3, t0.Add(time.Hour)
+			if err := tx.InsertHops(ctx, []order.Hop{hop, past3}); err != nil {
+				return err
+			}
+			past2, numbers = append(past2, hop), append(numbers, hop.OrderNo)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paged []order.Hop
+	var after pay.OrderNo
+	for {
+		page, err := b.group.Hops(ctx, 2, t0, after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if paged = append(paged, page...); len(page) < 3 {
+			break
+		}
+		after = page[2].OrderNo
+	}
+	if d := cmp.Diff(past2, paged, compareNumbers); d != "" {
+		t.Errorf("hops past group 2, in pages (-want +got):\n%s", d)
+	}
+	if early, err := b.group.Hops(ctx, 3, t0, pay.OrderNo{}, 10); err != nil || len(early) != 0 {
+		t.Errorf("hops that are not due: %v, %v", early, err)
+	}
+
+	if err := b.group.AskedHops(ctx, 2, numbers[:2], time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.group.AskedHops(ctx, 2, numbers[:4], t0.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]int{t0: 3, t0.Add(time.Hour): 5} {
+		if due, err := b.group.Hops(ctx, 2, at, pay.OrderNo{}, 10); err != nil || len(due) != want {
+			t.Errorf("at %s %d hops are due, %v, want %d: two are closed, two come later", at, len(due), err, want)
+		}
+	}
+	if others, err := b.group.Hops(ctx, 3, t0.Add(time.Hour), pay.OrderNo{}, 10); err != nil || len(others) != 7 {
+		t.Errorf("hops past group 3: %d, %v, want all 7 untouched", len(others), err)
+	}
+	info, err := b.group.Info(ctx)
+	if err != nil || len(info.LastHop) != 2 || !info.LastHop[2].Equal(t0.Add(6*time.Second)) {
+		t.Errorf("last hops %v, %v", info.LastHop, err)
+	}
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// Prepare brings the schema up to date and writes the group's own rows where
+// there are none. On a group that is ready it only reads. It is safe to call from
+// several instances at once.
+//
+// It refuses, as a fault: a server with read_only on (read_only), a server whose
+// rows name another group or another primary (stale_primary), and a schema that
+// is too new (unknown, a *SchemaError).
+func (g *Group) Prepare(ctx context.Context, weight int) error {
+	const doing = "prepare the group"
+	conn, err := g.primary.db.Conn(ctx)
+	if err != nil {
+		return g.primary.fail(doing, err, beforeCommit)
+	}
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	server, err := readServer(ctx, conn)
+	if err != nil {
+		return g.primary.fail(doing, err, beforeCommit)
+	}
+	if server.readOnly {
+		return &order.Fault{Outcome: order.NotCommitted, Cause: shard.ReadOnly,
+			Err: fmt.Errorf("%s on %s: read_only is on; `SET GLOBAL read_only=0` once it is the primary again", doing, g.primary.name)}
+	}
+	applied, err := migrate(ctx, conn)
+	if len(applied) > 0 {
+		g.log.Info("schema migrated", "node", g.primary.name, "versions", applied)
+	}
+	if err != nil {
+		return g.primary.fail(doing, err, atCommit)
+	}
+	if err := g.claimServer(ctx, conn, server.uid, weight); err != nil {
+		return g.primary.fail(doing, err, atCommit)
+	}
+	return nil
+}
+
+// claimServer checks that the rows are this group's and this server's, and
+// writes them into an empty group.
+func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, weight int) error {
+	err := g.checkServer(ctx, conn, uid)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	_, err = tx.ExecContext(ctx, "INSERT INTO group_info (id, group_id, state, weight, epoch, changed_ms, primary_uid) VALUES (1, ?, ?, ?, 1, 0, ?)",
+		g.id, shard.GroupActive, weight, uid)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO group_state (tag, state, epoch) VALUES (?, ?, 1)", pay.Tag(g.id), shard.TagOwned)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil && !isAnswer(err, errDuplicate) {
+		return err
+	}
+	_ = tx.Rollback() // ends the transaction before the next look: another instance may have been faster
+	return g.checkServer(ctx, conn, uid)
+}
+
+// checkServer compares the group's row with the server that answered. From then
+// on every new connection to the primary is held against that server's uid.
+func (g *Group) checkServer(ctx context.Context, db querier, uid string) error {
+	var group shard.GroupID
+	var primary string
+	err := db.QueryRowContext(ctx, "SELECT group_id, primary_uid FROM group_info WHERE id=1").Scan(&group, &primary)
+	if err != nil {
+		return err
+	}
+	return g.accept(group, primary, uid)
+}
+
+func (g *Group) accept(group shard.GroupID, primary, uid string) error {
+	if group != g.id {
+		return anotherGroup(g.primary.name, g.id, group)
+	}
+	if primary != uid {
+		return anotherServer(g.primary.name, primary, uid)
+	}
+	g.uid.CompareAndSwap(nil, &uid)
+	return nil
+}
+
+// server is what a server says of itself.
+type server struct {
+	uid      string
+	readOnly bool
+}
+
+func readServer(ctx context.Context, db querier) (s server, err error) {
+	err = db.QueryRowContext(ctx, "SELECT "+uidColumn+", COALESCE(/*! @@global.read_only, */ 0, 0)").Scan(&s.uid, &s.readOnly)
+	return s, err
+}
+
+// Info reads the group's rows and the last hop past each other group, on the
+// primary. A group that was never prepared is a fault without further meaning.
+func (g *Group) Info(ctx context.Context) (order.GroupInfo, error) {
+	const doing = "read the group's state"
+	info, uid, err := g.readInfo(ctx)
+	if err == nil {
+		err = g.accept(info.Group, info.PrimaryUID, uid)
+	}
+	if err == nil {
+		info.LastHop, err = g.lastHops(ctx)
+	}
+	if err != nil {
+		return order.GroupInfo{}, g.primary.fail(doing, err, beforeCommit)
+	}
+	return info, nil
+}
+
+func (g *Group) readInfo(ctx context.Context) (info order.GroupInfo, uid string, err error) {
+	rows, err := g.primary.db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.primary_uid, `+uidColumn+`,
+  COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0)
+FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
+	if err != nil {
+		return info, "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c shard.Claim
+		var changed int64
+		if err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch); err != nil {
+			return info, "", err
+		}
+		if changed > 0 {
+			info.Changed = time.UnixMilli(changed)
+		}
+		if c.Tag != 0 {
+			c.Group = info.Group
+			info.Claims = append(info.Claims, c)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return info, "", err
+	}
+	if info.Group == 0 {
+		return info, "", errNotPrepared
+	}
+	return info, uid, nil
+}
+
+var errNotPrepared = errors.New("no engine has prepared this group yet; start one, or check that the dsn names the right database")
+
+func (g *Group) lastHops(ctx context.Context) (map[shard.GroupID]time.Time, error) {
+	rows, err := g.primary.db.QueryContext(ctx, "SELECT above_group, MAX(created_ms) FROM hops GROUP BY above_group")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	last := map[shard.GroupID]time.Time{}
+	for rows.Next() {
+		var above shard.GroupID
+		var ms int64
+		if err := rows.Scan(&above, &ms); err != nil {
+			return nil, err
+		}
+		last[above] = fromMS(ms)
+	}
+	return last, rows.Err()
+}
+
+// fromMS reads a time column: Unix milliseconds, 0 for no time.
+func fromMS(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+func toMS(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"testing"
+
+	"paytool/internal/shard"
+)
+
+// Answers as servers gave them, shortened to what is read.
+var (
+	mariadbSemisync = map[string]string{"Rpl_semi_sync_master_clients": "2", "Rpl_semi_sync_master_no_tx": "3",
+		"Rpl_semi_sync_master_status": "ON", "Rpl_semi_sync_master_wait_sessions": "1", "Rpl_semi_sync_slave_status": "OFF"}
+	mysql84Semisync = map[string]string{"Rpl_semi_sync_source_clients": "1", "Rpl_semi_sync_source_no_tx": "0",
+		"Rpl_semi_sync_source_status": "ON", "Rpl_semi_sync_source_wait_sessions": "0", "Rpl_semi_sync_replica_status": "OFF"}
+	mysql80OldSemisync = map[string]string{"Rpl_semi_sync_master_clients": "0", "Rpl_semi_sync_master_no_tx": "12",
+		"Rpl_semi_sync_master_status": "OFF", "Rpl_semi_sync_master_wait_sessions": "0"}
+)
+
+func TestParseSemisync(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		status   map[string]string
+		want     semisync
+		degraded bool
+		stalled  bool
+	}{
+		{"MariaDB 10.11", mariadbSemisync, semisync{known: true, on: true, clients: 2, waiting: 1, unacked: 3}, false, true},
+		{"MySQL 8.4", mysql84Semisync, semisync{known: true, on: true, clients: 1}, false, false},
+		{"MySQL 8.0 with the old plugin, degraded", mysql80OldSemisync, semisync{known: true, unacked: 12}, true, false},
+		{"no plugin", map[string]string{}, semisync{}, true, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := parseSemisync(tc.status)
+			if err != nil || got != tc.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, tc.want)
+			}
+			if (got.degraded() != nil) != tc.degraded || got.stalled() != tc.stalled {
+				t.Errorf("degraded %v, stalled %v", got.degraded(), got.stalled())
+			}
+		})
+	}
+	if _, err := parseSemisync(map[string]string{"Rpl_semi_sync_master_status": "ON", "Rpl_semi_sync_master_clients": "two"}); err == nil {
+		t.Error("a number that is none was taken")
+	}
+}
+
+func TestParseReplication(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		row  map[string]string
+		want replication
+	}{
+		{"MariaDB 10.11", map[string]string{"Slave_IO_Running": "Yes", "Slave_SQL_Running": "Yes", "Seconds_Behind_Master": "4"},
+			replication{io: true, sql: true, behind: 4}},
+		{"MySQL 8.4", map[string]string{"Replica_IO_Running": "Yes", "Replica_SQL_Running": "No", "Seconds_Behind_Source": "0"},
+			replication{io: true}},
+		{"connecting: the lag is NULL", map[string]string{"Slave_IO_Running": "Connecting", "Slave_SQL_Running": "Yes"},
+			replication{sql: true, behind: -1}},
+		{"no replica", nil, replication{behind: -1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if got := parseReplication(tc.row); got != tc.want {
+				t.Errorf("got %+v, want %+v", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestUnansweredCause(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name string
+		s    semisync
+		err  error
+		want shard.Cause
+	}{
+		{"no replica left", semisync{on: true}, nil, shard.SemisyncStalled},
+		{"commits wait", semisync{on: true, clients: 2, waiting: 3}, nil, shard.SemisyncStalled},
+		{"only writes hang", semisync{on: true, clients: 2}, nil, shard.Hang},
+		{"nothing answers", semisync{}, errors.New("silence"), shard.Hang},
+		{"gone", semisync{}, io.EOF, shard.Crash},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if got := unansweredCause(tc.s, tc.err); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}

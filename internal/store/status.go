@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Words for semi-sync in a NodeStatus.
+const (
+	SemisyncOn      = "on"
+	SemisyncOff     = "off"
+	SemisyncUnknown = "unknown"
+)
+
+// NodeStatus is one node at one moment.
+type NodeStatus struct {
+	Name, Role, Addr string
+	ReadOnly         bool
+	// Semisync of a primary is SemisyncOn when commits wait for a replica that is
+	// there; of a replica, it is SemisyncOn when it replicates.
+	Semisync string
+	// Lag is how far a replica is behind, in whole seconds; nil while unknown.
+	Lag *time.Duration
+	// Err is why the node, or a part of the answer, could not be read.
+	Err error
+}
+
+// Reachable reports whether the node answered everything that it was asked.
+func (s NodeStatus) Reachable() bool { return s.Err == nil }
+
+// Status is a group's nodes at one moment, the primary first.
+type Status struct {
+	Nodes []NodeStatus
+	// Orders counts all rows of orders, VOID ones too; -1 when no node said.
+	Orders int64
+}
+
+// Status asks all nodes at once. It fails in no part: what could not be read
+// says so, and a node that hangs holds it up until the context ends.
+func (g *Group) Status(ctx context.Context) Status {
+	nodes := g.nodes()
+	s := Status{Nodes: make([]NodeStatus, len(nodes))}
+	counts := make([]int64, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() { s.Nodes[i], counts[i] = n.status(ctx) })
+	}
+	wg.Wait()
+	s.Orders = -1
+	for _, c := range counts { // the primary's count if there is one, else a replica's
+		if c >= 0 {
+			s.Orders = c
+			break
+		}
+	}
+	return s
+}
+
+func (n *node) status(ctx context.Context) (s NodeStatus, orders int64) {
+	s = NodeStatus{Name: n.name, Role: n.role, Addr: n.addr, Semisync: SemisyncUnknown}
+	server, err := readServer(ctx, n.monitor)
+	if err != nil {
+		s.Err = n.fail("read the status", err, beforeCommit)
+		return s, -1
+	}
+	s.ReadOnly = server.readOnly
+	if n.role == RolePrimary {
+		sync, err := readSemisync(ctx, n.monitor)
+		if err != nil {
+			s.Err = n.fail("read the semi-sync status", err, beforeCommit)
+			return s, -1
+		}
+		s.Semisync = sync.word()
+	} else if err := s.readReplica(ctx, n); err != nil {
+		s.Err = n.fail("read the replica status", err, beforeCommit)
+	}
+	if err := n.scan.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders").Scan(&orders); err != nil {
+		return s, -1 // not migrated yet, or too many to count in time: the node is well all the same
+	}
+	return s, orders
+}
+
+func (s *NodeStatus) readReplica(ctx context.Context, n *node) error {
+	r, err := readReplication(ctx, n.monitor)
+	if err != nil {
+		return err
+	}
+	s.Semisync = SemisyncOff
+	if r.io && r.sql {
+		s.Semisync = SemisyncOn
+	}
+	if r.behind >= 0 {
+		lag := time.Duration(r.behind) * time.Second
+		s.Lag = &lag
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// rollbackTimeout bounds a ROLLBACK. A connection that does not answer by then is
+// closed, which rolls back as well.
+const rollbackTimeout = 100 * time.Millisecond
+
+// tx is one write transaction on a connection of its own. It is not *sql.Tx: that
+// one sends COMMIT without the caller's deadline, and a primary that froze would
+// hold the order for as long as the socket's timeout.
+type tx struct {
+	node  *node
+	group shard.GroupID
+	conn  *sql.Conn // nil once the transaction has ended
+	// broken: an error came up after which the connection is not used again.
+	broken bool
+}
+
+// Begin starts a transaction on the primary. The caller ends it with Commit or
+// Rollback; one goroutine uses it at a time.
+func (g *Group) Begin(ctx context.Context) (order.Tx, error) {
+	const doing = "begin a transaction"
+	conn, err := g.primary.db.Conn(ctx)
+	if err != nil {
+		return nil, g.primary.fail(doing, err, beforeCommit)
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		discard(conn)
+		return nil, g.primary.fail(doing, err, beforeCommit)
+	}
+	return &tx{node: g.primary, group: g.id, conn: conn}, nil
+}
+
+// fail classifies an error of a statement before COMMIT and remembers what it
+// means for the connection.
+func (t *tx) fail(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = t.node.fail(doing, err, beforeCommit)
+	var fault *order.Fault
+	t.broken = t.broken || errors.As(err, &fault)
+	return err
+}
+
+func (t *tx) exec(ctx context.Context, doing, query string, args ...any) (int64, error) {
+	n, err := affected(t.conn.ExecContext(ctx, query, args...))
+	return n, t.fail(doing, err)
+}
+
+// LockTag is the fence, see the package comment, and the look for an earlier
+// attempt of the key, in one round trip.
+func (t *tx) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error) {
+	var last sql.NullInt64
+	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch,
+  (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
+FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key.MerchantOrderNo, tag).
+		Scan(&claim.State, &claim.Epoch, &last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return shard.Claim{}, 0, nil
+	}
+	if err != nil {
+		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), err)
+	}
+	claim.Tag, claim.Group = tag, t.group
+	return claim, int(last.Int64), nil
+}
+
+const (
+	insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live, risk_double)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`
+	insertOutboxSQL = `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms) VALUES (?, ?, ?, ?, ?, 0)`
+)
+
+// InsertOrder writes the order, live unless it is VOID, and its outbox row.
+func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
+	doing := fmt.Sprintf("insert order %s", o.No)
+	live := any(1)
+	if o.State == pay.Void {
+		live = nil
+	}
+	_, err := t.exec(ctx, doing, insertOrderSQL,
+		o.No.String(), o.Key.MerchantID, o.Key.MerchantOrderNo, o.Attempt, o.State, o.Amount, o.Refunded,
+		o.Channel, o.Account, o.ChannelTradeNo, o.TerminalID, o.Subject,
+		toMS(o.Created), toMS(o.PaidAt), toMS(o.Updated), o.TwinOf.String(), o.Shadow, o.Version, o.OpID,
+		o.No.Tag(), live)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, doing, insertOutboxSQL, o.No.Tag(), o.No.String(), o.Version, o.Key.MerchantID, toMS(o.Updated))
+	return err
+}
+
+// InsertHops records which groups an order went past.
+func (t *tx) InsertHops(ctx context.Context, hops []order.Hop) error {
+	if len(hops) == 0 {
+		return nil
+	}
+	const columns = 10
+	args := make([]any, 0, columns*len(hops))
+	for _, h := range hops {
+		args = append(args, h.OrderNo.String(), h.Above, h.OrderNo.Tag(), h.Key.MerchantID, h.Key.MerchantOrderNo, h.Attempt,
+			h.Reason, toMS(h.Created), toMS(h.Due), h.Due.IsZero())
+	}
+	_, err := t.exec(ctx, fmt.Sprintf("record the hops of order %s", hops[0].OrderNo),
+		`INSERT INTO hops (order_no, above_group, tag, merchant_id, merchant_order_no, attempt, reason, created_ms, due_ms, closed)
+VALUES `+tuples(len(hops), columns), args...)
+	return err
+}
+
+// InsertDoubts records tries whose outcome is unknown. One that is recorded
+// already answers ErrDuplicateNo.
+func (t *tx) InsertDoubts(ctx context.Context, doubts []order.Doubt) error {
+	if len(doubts) == 0 {
+		return nil
+	}
+	const columns = 12
+	args := make([]any, 0, columns*len(doubts))
+	for _, d := range doubts {
+		args = append(args, d.OrderNo.String(), d.Winner.Tag(), d.OldGroup, d.Key.MerchantID, d.Key.MerchantOrderNo, d.Attempt,
+			d.Amount, d.Shadow, d.Winner.String(), toMS(d.Created), 0, "")
+	}
+	_, err := t.exec(ctx, fmt.Sprintf("record the doubt about order %s", doubts[0].OrderNo),
+		`INSERT INTO doubts (order_no, tag, old_group, merchant_id, merchant_order_no, attempt, amount_fen, shadow, winner, created_ms, settled_ms, settlement)
+VALUES `+tuples(len(doubts), columns), args...)
+	return err
+}
+
+// tuples is "(?, ?), (?, ?)" for two rows of two columns.
+func tuples(rows, columns int) string {
+	row := "(" + strings.Repeat("?, ", columns-1) + "?)"
+	return strings.Repeat(row+", ", rows-1) + row
+}
+
+// LockOrder reads an order and locks its row until the transaction ends. A row
+// whose commit waits for a replica is invisible to a plain read; this one waits
+// for it.
+func (t *tx) LockOrder(ctx context.Context, no pay.OrderNo) (order.Order, error) {
+	o, err := scanOrder(t.conn.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=? /*! FOR UPDATE */`, no.String()), t.group)
+	if errors.Is(err, sql.ErrNoRows) {
+		return order.Order{}, notFound(no, t.node.name)
+	}
+	return o, t.fail(fmt.Sprintf("lock order %s", no), err)
+}
+
+// Void is a compare-and-set on state and version. It reports false, with nothing
+// written, when the order is not CREATED at that version any more.
+func (t *tx) Void(ctx context.Context, no pay.OrderNo, version int64, twinOf pay.OrderNo, opID string, at time.Time) (bool, error) {
+	doing := fmt.Sprintf("void order %s", no)
+	n, err := t.exec(ctx, doing, `UPDATE orders SET state=?, live=NULL, twin_of=?, version=version+1, op_id=?, updated_ms=?
+WHERE order_no=? AND state=? AND version=?`, pay.Void, twinOf.String(), opID, toMS(at), no.String(), pay.Created, version)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	_, err = t.exec(ctx, doing, `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms)
+SELECT tag, order_no, version, merchant_id, updated_ms, 0 FROM orders WHERE order_no=?`, no.String())
+	return err == nil, err
+}
+
+// Commit sends nothing when the context has ended already: that is NotCommitted.
+func (t *tx) Commit(ctx context.Context) error {
+	const doing = "commit"
+	if err := ctx.Err(); err != nil {
+		t.Rollback()
+		return t.node.fail(doing, err, beforeCommit)
+	}
+	conn := t.conn
+	t.conn = nil
+	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+		discard(conn)
+		return t.node.fail(doing, err, atCommit)
+	}
+	_ = conn.Close() // it only goes back to the pool
+	return nil
+}
+
+// Rollback has no context: it also runs when the caller's has ended.
+func (t *tx) Rollback() {
+	if t.conn == nil {
+		return
+	}
+	conn := t.conn
+	t.conn = nil
+	if !t.broken {
+		ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+		defer cancel()
+		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err == nil {
+			_ = conn.Close() // it only goes back to the pool
+			return
+		}
+	}
+	discard(conn)
+}

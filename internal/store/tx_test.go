@@ -1,0 +1,377 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+var compareNumbers = cmp.Comparer(func(a, b pay.OrderNo) bool { return a == b })
+
+func (b *bed) find(no pay.OrderNo) order.Order {
+	b.t.Helper()
+	o, err := b.group.Find(b.ctx(), no, false)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return o
+}
+
+// count counts rows as the administrator sees them.
+func (b *bed) count(from string, args ...any) (n int) {
+	b.t.Helper()
+	if err := b.root(0).QueryRowContext(b.ctx(), "SELECT COUNT(*) FROM pay."+from, args...).Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// Four bytes each in UTF-8, the widest that there are.
+func wide(n int) string { return strings.Repeat("𠮷", n) }
+
+func TestColumnsHoldTheirMaximum(t *testing.T) {
+	b := newBed(t)
+	no, err := pay.NewOrderNo(t0, pay.MaxInstance, pay.MaxSequence, 99_999_999_999, pay.MaxTagWidth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := time.Date(9999, 12, 31, 23, 59, 59, 0, pay.Beijing)
+	o := order.Order{
+		No: no, Key: pay.Key{MerchantID: wide(pay.MaxMerchantID), MerchantOrderNo: wide(pay.MaxMerchantOrderNo)},
+		Attempt: 1<<31 - 1, State: pay.Revoking, Amount: 1<<63 - 1, Refunded: 1<<63 - 1, Channel: wide(pay.MaxChannel),
+		Account: wide(pay.MaxAccount), ChannelTradeNo: wide(pay.MaxTradeNo), TerminalID: wide(pay.MaxTerminalID), Subject: wide(pay.MaxSubject),
+		Created: longest, PaidAt: longest, Updated: longest, TwinOf: no, Shadow: true, Version: 1<<63 - 1, OpID: strings.Repeat("f", 64), Group: 1,
+	}
+	b.insert(o)
+	if d := cmp.Diff(o, b.find(no), compareNumbers); d != "" {
+		t.Errorf("what came back differs (-written +read):\n%s", d)
+	}
+	found, err := b.group.FindKey(b.ctx(), o.Key)
+	if err != nil || len(found) != 1 {
+		t.Errorf("look up the widest key: %v, %v", found, err)
+	}
+	hop := order.Hop{OrderNo: no, Above: 99, Key: o.Key, Attempt: o.Attempt, Reason: string(shard.SemisyncDegraded), Created: longest, Due: longest}
+	doubt := order.Doubt{OrderNo: no, OldGroup: 99, Key: o.Key, Attempt: o.Attempt, Amount: o.Amount, Shadow: true, Winner: no, Created: longest}
+	err = write(b.ctx(), b.group, func(tx order.Tx) error {
+		return errors.Join(tx.InsertHops(b.ctx(), []order.Hop{hop}), tx.InsertDoubts(b.ctx(), []order.Doubt{doubt}))
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestValuesThatDoNotFitAreRefused(t *testing.T) {
+	b := newBed(t)
+	for name, change := range map[string]func(o *order.Order){
+		"subject too long":      func(o *order.Order) { o.Subject = wide(pay.MaxSubject + 1) },
+		"merchant too long":     func(o *order.Order) { o.Key.MerchantID = wide(pay.MaxMerchantID + 1) },
+		"own number too long":   func(o *order.Order) { o.Key.MerchantOrderNo = wide(pay.MaxMerchantOrderNo + 1) },
+		"operation not ascii":   func(o *order.Order) { o.OpID = "操作" },
+		"attempt out of range":  func(o *order.Order) { o.Attempt = 1 << 31 },
+		"text that is not utf8": func(o *order.Order) { o.Subject = "\xff\xfe" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrder(t, 1)
+			change(&o)
+			if err := insert(b.ctx(), b.group, o); !errors.Is(err, order.ErrRefusedValue) {
+				t.Errorf("got %v, want a refused value", err)
+			}
+		})
+	}
+	if n := b.count("orders"); n != 0 {
+		t.Errorf("%d orders were written", n)
+	}
+}
+
+func TestDuplicates(t *testing.T) {
+	b := newBed(t)
+	first := newOrder(t, 1)
+	first.Key.MerchantOrderNo = "a for key 'orders_key'" // must not be read as the key's name
+	b.insert(first)
+
+	sameNumber := newOrder(t, 1)
+	if err := insert(b.ctx(), b.group, sameNumber); !errors.Is(err, order.ErrDuplicateNo) {
+		t.Errorf("same number: %v", err)
+	}
+	sameKey := newOrder(t, 2)
+	sameKey.Key = first.Key
+	if err := insert(b.ctx(), b.group, sameKey); !errors.Is(err, order.ErrDuplicateKey) {
+		t.Errorf("same key and attempt: %v", err)
+	}
+	tombstone := newOrder(t, 3)
+	tombstone.Key, tombstone.State, tombstone.TwinOf = first.Key, pay.Void, first.No
+	b.insert(tombstone)
+	tombstone.No = number(t, 4)
+	b.insert(tombstone) // any number of them lies beside the live row
+	tombstone.No = first.No
+	if err := insert(b.ctx(), b.group, tombstone); !errors.Is(err, order.ErrDuplicateNo) {
+		t.Errorf("tombstone on a row that exists: %v", err)
+	}
+	next := newOrder(t, 5)
+	next.Key, next.Attempt = first.Key, 2
+	b.insert(next)
+
+	rows, err := b.group.FindKey(b.ctx(), first.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 2 || rows[0].No != first.No || rows[1].No != next.No {
+		t.Errorf("live rows of the key: %+v, want attempts 1 and 2", rows)
+	}
+	if orders, outbox := b.count("orders"), b.count("outbox"); orders != 4 || outbox != 4 {
+		t.Errorf("%d orders and %d outbox rows, want 4 of each: a refused insert leaves nothing", orders, outbox)
+	}
+}
+
+func TestFindKeysUsesTheIndex(t *testing.T) {
+	b := newBed(t)
+	var keys []pay.Key
+	err := write(b.ctx(), b.group, func(tx order.Tx) error {
+		for i := range 2 * keysAtOnce {
+			o := newOrder(t, i)
+			if i%2 == 0 { // the others are not found
+				if err := tx.InsertOrder(b.ctx(), o); err != nil {
+					return err
+				}
+			}
+			keys = append(keys, o.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := b.group.FindKeys(b.ctx(), keys)
+	if err != nil || len(found) != keysAtOnce {
+		t.Errorf("found %d orders, %v, want %d", len(found), err, keysAtOnce)
+	}
+	if found, err := b.group.FindKeys(b.ctx(), nil); len(found) != 0 || err != nil {
+		t.Errorf("no keys: %v, %v", found, err)
+	}
+	plan, err := b.root(0).QueryContext(b.ctx(), `EXPLAIN SELECT order_no FROM pay.orders WHERE
+(merchant_id='m1' AND merchant_order_no='k00001' AND live=1) OR (merchant_id='m1' AND merchant_order_no='k00002' AND live=1)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	row, err := scanNamed(plan)
+	if err != nil || row["key"] != uniqueKey {
+		t.Errorf("plan %v, %v, want key %s", row, err, uniqueKey)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+
+	// Not committed: the context ended before COMMIT was sent.
+	ended, cancel := context.WithCancel(ctx)
+	tx, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.InsertOrder(ctx, newOrder(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	err = tx.Commit(ended)
+	var f *order.Fault
+	if !errors.As(err, &f) || f.Outcome != order.NotCommitted || f.Cause != "" {
+		t.Errorf("commit after the context ended: %v", err)
+	}
+	tx.Rollback() // does nothing
+	if n := b.count("orders"); n != 0 {
+		t.Errorf("%d orders are there", n)
+	}
+
+	// Not committed: rolled back.
+	if tx, err = b.group.Begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.InsertOrder(ctx, newOrder(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	tx.Rollback()
+	tx.Rollback()
+	if n := b.count("orders"); n != 0 {
+		t.Errorf("%d orders are there after a rollback", n)
+	}
+
+	// Committed, on a connection that a rollback gave back clean.
+	b.insert(newOrder(t, 1))
+	b.find(number(t, 1))
+
+	// Unknown is in TestSemisyncStall and TestCommitOnALostConnection.
+}
+
+func TestCommitOnALostConnectionIsUnknown(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	opened, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Rollback()
+	if err := opened.InsertOrder(ctx, newOrder(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	var id int64
+	if err := opened.(*tx).conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	b.exec(0, fmt.Sprintf("KILL %d", id))
+	eventually(t, "the connection is gone", func() bool {
+		return b.count("orders o JOIN information_schema.processlist p WHERE p.id=?", id) == 0
+	})
+	err = opened.Commit(ctx)
+	var f *order.Fault
+	if !errors.As(err, &f) || f.Outcome != order.Unknown || f.Cause != shard.Crash {
+		t.Errorf("commit: %v, want unknown because of a crash", err)
+	}
+}
+
+func TestLockTagReadsClaimAndAttempt(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	o := newOrder(t, 1)
+	o.Attempt = 3
+	b.insert(o)
+	tx, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	claim, last, err := tx.LockTag(ctx, 1, o.Key)
+	if want := (shard.Claim{Tag: 1, Group: 1, State: shard.TagOwned, Epoch: 1}); err != nil || claim != want || last != 3 {
+		t.Errorf("got %+v, attempt %d, %v; want %+v, attempt 3", claim, last, err, want)
+	}
+	if _, last, err := tx.LockTag(ctx, 1, pay.Key{MerchantID: "m1", MerchantOrderNo: "new"}); err != nil || last != 0 {
+		t.Errorf("new key: attempt %d, %v", last, err)
+	}
+	if claim, _, err := tx.LockTag(ctx, 9, o.Key); err != nil || claim != (shard.Claim{}) {
+		t.Errorf("tag without a row: %+v, %v", claim, err)
+	}
+}
+
+func TestVoidIsACompareAndSet(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	o := newOrder(t, 1)
+	b.insert(o)
+	void := func(version int64) (done bool) {
+		t.Helper()
+		err := write(ctx, b.group, func(tx order.Tx) (err error) {
+			done, err = tx.Void(ctx, o.No, version, number(t, 2), "void1", t0.Add(time.Second))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	if void(2) {
+		t.Error("voided at another version")
+	}
+	if !void(1) {
+		t.Error("not voided at its version")
+	}
+	want := o
+	want.State, want.TwinOf, want.OpID, want.Version, want.Updated = pay.Void, number(t, 2), "void1", 2, t0.Add(time.Second)
+	if d := cmp.Diff(want, b.find(o.No), compareNumbers); d != "" {
+		t.Errorf("the voided row differs (-want +got):\n%s", d)
+	}
+	if void(2) {
+		t.Error("voided from VOID")
+	}
+	if rows, err := b.group.FindKey(ctx, o.Key); err != nil || len(rows) != 0 {
+		t.Errorf("a voided order is live: %v, %v", rows, err)
+	}
+	if n := b.count("outbox WHERE order_no=?", o.No.String()); n != 2 {
+		t.Errorf("%d outbox rows, want 2: created and voided", n)
+	}
+	same := newOrder(t, 3)
+	same.Key = o.Key
+	b.insert(same) // the key is free again
+}
+
+func TestLockOrderWaitsForAnotherWriter(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	o := newOrder(t, 1)
+	first, err := b.group.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Rollback()
+	if err := first.InsertOrder(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan error, 1)
+	go func() {
+		read <- write(ctx, b.group, func(tx order.Tx) error {
+			_, err := tx.LockOrder(ctx, o.No)
+			return err
+		})
+	}()
+	eventually(t, "the reader waits", b.lockIsAwaited)
+	if err := first.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Errorf("the reader missed a row that was being written: %v", err)
+	}
+	err = write(ctx, b.group, func(tx order.Tx) error {
+		_, err := tx.LockOrder(ctx, number(t, 2))
+		return err
+	})
+	if !errors.Is(err, order.ErrNotFound) {
+		t.Errorf("no such order: %v", err)
+	}
+}
+
+// lockIsAwaited reports whether a transaction waits for a row lock.
+func (b *bed) lockIsAwaited() bool {
+	b.t.Helper()
+	var name string
+	var n int
+	if err := b.root(0).QueryRowContext(b.ctx(), "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").Scan(&name, &n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n > 0
+}
+
+// BenchmarkCreateTx is one create as the engine writes it: lock, order, outbox,
+// commit, acknowledged by a replica.
+func BenchmarkCreateTx(b *testing.B) {
+	bed := newBed(b)
+	ctx := context.Background()
+	var next atomic.Int64
+	b.ResetTimer()
+	b.SetParallelism(8)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := int(next.Add(1))
+			o := newOrder(b, i%pay.MaxSequence)
+			no, err := pay.NewOrderNo(t0.Add(time.Duration(i/pay.MaxSequence)*time.Second), 7, i%pay.MaxSequence, 1, 1)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			o.No, o.Key.MerchantOrderNo = no, no.String()
+			if err := insert(ctx, bed.group, o); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
