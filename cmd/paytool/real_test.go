@@ -23,6 +23,7 @@ type bench struct {
 	*testing.T
 	config string
 	dir    string
+	stderr string // of the last command that was asked for JSON
 }
 
 func newBench(t *testing.T, groups int) *bench {
@@ -40,6 +41,7 @@ func (b *bench) paytool(args ...string) (status int, stdout, stderr string) {
 func (b *bench) json(into any, args ...string) (status int) {
 	b.Helper()
 	status, stdout, stderr := b.paytool(append(args, "-o", "json")...)
+	b.stderr = stderr
 	if err := json.Unmarshal([]byte(stdout), into); err != nil {
 		b.Fatalf("paytool %v: exit %d, %v\nstdout: %s\nstderr: %s", args, status, err, stdout, stderr)
 	}
@@ -112,12 +114,16 @@ func TestFailuresCostNoOrder(t *testing.T) {
 		{"crash", func(g int) { b.signal(g, syscall.SIGKILL) }, func(int) { b.repair() }},
 		{"read_only", func(g int) { b.sql(b.nodes(g, sandbox.RolePrimary), "SET GLOBAL read_only=1") },
 			func(g int) { b.sql(b.nodes(g, sandbox.RolePrimary), "SET GLOBAL read_only=0") }},
+		// Probes pass here and creates fail: the group must not come and go.
+		{"create_fails", func(g int) {
+			b.sql(b.nodes(g, sandbox.RolePrimary), "CREATE TRIGGER pay.refuse BEFORE INSERT ON pay.orders FOR EACH ROW SIGNAL SQLSTATE '45000'")
+		}, func(g int) { b.sql(b.nodes(g, sandbox.RolePrimary), "DROP TRIGGER pay.refuse") }},
 		{"semisync", func(g int) { b.sql(b.nodes(g, sandbox.RoleReplica), "STOP SLAVE IO_THREAD") },
 			func(g int) { b.sql(b.nodes(g, sandbox.RoleReplica), "START SLAVE IO_THREAD") }},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			b := &bench{T: t, config: b.config, dir: b.dir}
-			group := i + 1
+			group := i%4 + 1
 			ledger := filepath.Join(t.TempDir(), "run.jsonl")
 			faulted := make(chan struct{})
 			timer := time.AfterFunc(2*time.Second, func() { // the load is real time, and so is its fault
@@ -135,6 +141,9 @@ func TestFailuresCostNoOrder(t *testing.T) {
 			<-faulted
 			if load.Attempted != 800 || load.Acked != 800 {
 				t.Errorf("not every order was acknowledged: %+v", load)
+			}
+			if n := strings.Count(b.stderr, fmt.Sprintf("group ejected\" group=%d ", group)); n != 1 {
+				t.Errorf("group %d was ejected %d times, want once:\n%s", group, n, b.stderr)
 			}
 			b.verify(ledger)
 		})

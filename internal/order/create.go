@@ -199,6 +199,7 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 	c.failed[ticket.Group] = err
 	if errors.Is(err, errNotOwned) {
 		c.e.stale.Store(true)
+		c.e.fleet.Hopped(m.ID(), c.e.env.Now())
 	}
 	if outcomeOf(err) == Unknown {
 		c.doubts = append(c.doubts, Doubt{

@@ -356,6 +356,22 @@ func TestStartAfterAWeightChange(t *testing.T) {
 	}
 }
 
+// TestHopNamesTheWholePast: an instance with the old view may have landed the key
+// in a group that drains now, below one that was there all the time.
+func TestHopNamesTheWholePast(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(100, 100, 100, 100))
+	r := s.plan(key).Ranked
+	ws := []int{100, 100, 100, 100}
+	ws[r[1]-1] = 0
+	next := weights(ws...)
+	next.Epoch = 2
+	s.f.SetTopology(next, s.now)
+	if got := s.plan(key).Above(r[2]); !slices.Contains(got, r[0]) || !slices.Contains(got, r[1]) {
+		t.Errorf("ranked %v before group %d drained; a landing in %d names %v", r, r[1], r[2], got)
+	}
+}
+
 // TestMissedWeightChange: between two looks at the topology, weights may have been
 // in force that this instance never saw.
 func TestMissedWeightChange(t *testing.T) {
