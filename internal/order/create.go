@@ -274,7 +274,7 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 	})
 	if err == nil {
 		for _, g := range above {
-			c.e.fleet.Hopped(g, o.Created)
+			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: g, At: o.Created})
 		}
 	}
 	return err

@@ -93,8 +93,9 @@ type member struct {
 	mu      sync.Mutex
 	lease   Lease // zero High: no numbers may be issued
 	joined  bool
-	info    GroupInfo // the last one read, or the default until then
-	answers bool      // the primary gave that info when it was last asked
+	info    shard.Report // the last one read, or the default until then
+	answers bool         // the primary gave that info when it was last asked
+	ledger  time.Time    // when the hop ledger was last read
 }
 
 // New sets up an engine over the groups, none of which needs to be up. draw is
@@ -110,7 +111,7 @@ func New(opts Options, groups []Group, env Env, draw func() uint64, log *slog.Lo
 			weight = 100
 		}
 		r := defaultReport(g.ID(), weight)
-		e.members = append(e.members, &member{Group: g, info: GroupInfo{Report: r}})
+		e.members = append(e.members, &member{Group: g, info: r})
 		reports = append(reports, r)
 	}
 	slices.SortFunc(e.members, func(a, b *member) int { return int(a.ID() - b.ID()) })

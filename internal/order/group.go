@@ -17,8 +17,8 @@ type Group interface {
 	// there are none: its number, weight and first tag, and the server uid of the
 	// primary. It refuses a server that is not the group's primary.
 	Prepare(ctx context.Context, weight int) error
-	// Info reads the group's rows on its primary.
-	Info(ctx context.Context) (GroupInfo, error)
+	// Info reads what the group says of itself, on its primary.
+	Info(ctx context.Context) (shard.Report, error)
 	// Lease takes a slot for the holder, the preferred one if it is free. Asked
 	// again by the same holder it answers with the same slot.
 	Lease(ctx context.Context, holder, name string, prefer int, now, until time.Time) (Lease, error)
@@ -48,6 +48,9 @@ type Group interface {
 	// Hops lists hops past a group that are due, by order number, after the given
 	// one.
 	Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]Hop, error)
+	// HopsSince lists the hops dated at a time or later, the oldest first, at most
+	// limit.
+	HopsSince(ctx context.Context, since time.Time, limit int) ([]Hop, error)
 	// AskedHops records that the group above was asked about these orders, and
 	// when it is asked again; a zero time closes them.
 	AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error

@@ -107,10 +107,3 @@ type ProbeAnswer struct {
 	Changed bool
 	Err     error // what lies behind the cause, for the log
 }
-
-// GroupInfo is what a group says of itself, and what its ledger says of hops.
-type GroupInfo struct {
-	shard.Report
-	// LastHop is when an order last went past each group, by this group's ledger.
-	LastHop map[shard.GroupID]time.Time
-}

@@ -98,6 +98,7 @@ func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
 	}
 	m.setInfo(info)
 	e.applyTopology()
+	e.readLedger(slow, m)
 	now := e.env.Now()
 	lease, err := m.Lease(slow, e.opts.Holder, e.opts.Name, e.preferredSlot(), now, now.Add(leaseFor))
 	if err != nil {
@@ -190,19 +191,47 @@ func (e *Engine) reload(ctx context.Context) {
 		m.setAnswers(err == nil)
 		if err == nil {
 			m.setInfo(info)
+			e.readLedger(ctx, m)
 		}
 	})
 	e.applyTopology()
 }
 
+// Reading of hop ledgers: in batches, and each time a little further back than
+// needed, since a hop is committed after it was dated, on another clock.
+const (
+	ledgerBatch   = 5000
+	ledgerOverlap = 5 * time.Second
+)
+
+// readLedger tells the fleet which keys lately hopped into the group. If it fails
+// the fleet notices that the ledger was not read.
+func (e *Engine) readLedger(ctx context.Context, m *member) {
+	now := e.env.Now()
+	since := m.ledgerSince(now.Add(-e.opts.Expiry))
+	var told []shard.Landing
+	for {
+		hops, err := m.HopsSince(ctx, since, ledgerBatch)
+		if err != nil {
+			e.log.Debug("hop ledger not read", logGroup, m.ID(), logErr, err)
+			return
+		}
+		for _, h := range hops {
+			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created})
+		}
+		if len(hops) < ledgerBatch {
+			break
+		}
+		since = hops[len(hops)-1].Created.Add(time.Millisecond)
+	}
+	e.fleet.LedgerRead(m.ID(), now, told)
+	m.setLedger(now)
+}
+
 func (e *Engine) applyTopology() {
 	reports := make([]shard.Report, 0, len(e.members))
 	for _, m := range e.members {
-		info := m.lastInfo()
-		reports = append(reports, info.Report)
-		for g, at := range info.LastHop {
-			e.fleet.Hopped(g, at)
-		}
+		reports = append(reports, m.lastInfo())
 	}
 	e.fleet.SetTopology(shard.NewTopology(e.opts.LegacyGroup, reports...), e.env.Now())
 }
@@ -238,7 +267,7 @@ func (m *member) currentLease() (Lease, bool) {
 	return m.lease, m.joined
 }
 
-func (m *member) setInfo(info GroupInfo) {
+func (m *member) setInfo(info shard.Report) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.info = info
@@ -258,10 +287,25 @@ func (m *member) primaryAnswers() bool {
 	return m.answers
 }
 
-func (m *member) lastInfo() GroupInfo {
+func (m *member) lastInfo() shard.Report {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.info
+}
+
+func (m *member) ledgerSince(first time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ledger.IsZero() {
+		return first
+	}
+	return m.ledger.Add(-ledgerOverlap)
+}
+
+func (m *member) setLedger(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ledger = at
 }
 
 func (m *member) weight() int { return m.lastInfo().Weight }

@@ -10,6 +10,6 @@
 //
 // Vocabulary: a key's home is the group ranked first for it; a group is ejected
 // when new orders avoid it and readmitted when they come back; an order hops when
-// it lands anywhere but at its home; a group is disturbed while orders may have
-// hopped past it within the retry window.
+// it lands anywhere but at its home; a group is disturbed while orders hop past it
+// that no ledger has told of yet.
 package shard

@@ -25,8 +25,8 @@ type FleetOptions struct {
 	Health    HealthOptions
 	Selection Selection // Rendezvous if empty
 	// RetryWindow is how long a client may retry a key, the expiry of CREATED
-	// orders (15 min if zero). While a group was disturbed, or weights changed,
-	// within this window, older attempts may lie off their place.
+	// orders (15 min if zero). Where orders hopped, or weights changed, within this
+	// window, earlier attempts may lie off their place.
 	RetryWindow time.Duration
 }
 
@@ -44,6 +44,8 @@ type Fleet struct {
 	blind   time.Time
 	started time.Time
 	members map[GroupID]*member
+
+	landings landings
 }
 
 // past is a topology that gave way to another.
@@ -63,7 +65,7 @@ func NewFleet(opts FleetOptions, topo Topology, now time.Time) *Fleet {
 	opts.Health = opts.Health.withDefaults()
 	setDefault(&opts.Selection, Rendezvous)
 	setDefault(&opts.RetryWindow, 15*time.Minute)
-	f := &Fleet{opts: opts, topo: topo, started: now, members: map[GroupID]*member{}}
+	f := &Fleet{opts: opts, topo: topo, started: now, members: map[GroupID]*member{}, landings: newLandings()}
 	f.addMembers(now)
 	if !topo.Changed.IsZero() {
 		f.blind = topo.Changed.Add(opts.RetryWindow)
@@ -177,11 +179,14 @@ func (f *Fleet) Probed(g GroupID, now time.Time, cause Cause) []Event {
 	return f.events(g, ejected, readmitted)
 }
 
-// Hopped records that orders went past a group at a time, as this instance did it
-// or as a hop ledger tells of other instances.
+// Hopped records that an order went past a group, wherever it lands.
 func (f *Fleet) Hopped(g GroupID, at time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.hopped(g, at)
+}
+
+func (f *Fleet) hopped(g GroupID, at time.Time) {
 	if m := f.members[g]; m != nil {
 		m.health.hopped(at)
 	}
@@ -221,7 +226,6 @@ type Status struct {
 	InFlight  int
 	Tags      []pay.Tag
 	LastGood  time.Time // last success of a create or a probe
-	Disturbed bool
 }
 
 // Snapshot is the status of every group, sorted by number.
@@ -231,7 +235,7 @@ func (f *Fleet) Snapshot(now time.Time) []Status {
 	all := make([]Status, 0, len(f.topo.Groups))
 	for _, g := range f.topo.Groups {
 		m := f.members[g.ID]
-		s := Status{Group: g, InFlight: m.flights.len(), Tags: f.topo.TagsOf(g.ID), LastGood: m.health.okAt, Disturbed: m.health.disturbed(now, f.opts.RetryWindow)}
+		s := Status{Group: g, InFlight: m.flights.len(), Tags: f.topo.TagsOf(g.ID), LastGood: m.health.okAt}
 		if m.health.ejected != nil {
 			e := *m.health.ejected
 			s.Ejection = &e

@@ -57,7 +57,13 @@ func (s *scene) admitted(g GroupID, want bool) {
 	}
 }
 
-func (s *scene) plan(k pay.Key) Plan { return s.f.Plan(k, s.now, nil) }
+// plan works with ledgers that were just read and told nothing new.
+func (s *scene) plan(k pay.Key) Plan {
+	for _, g := range s.f.Topology().Groups {
+		s.f.LedgerRead(g.ID, s.now, nil)
+	}
+	return s.f.Plan(k, s.now, nil)
+}
 
 func TestStartNeedsOneGoodProbe(t *testing.T) {
 	f := NewFleet(FleetOptions{}, weights(1, 1), time.Unix(1, 0))
@@ -277,13 +283,55 @@ func TestLookup(t *testing.T) {
 	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{second}) {
 		t.Fatalf("asks %v after the home came back, want %d, where orders hopped to", p.Lookup, second)
 	}
+	s.after(ledgerLag)
+	if p := s.plan(key); len(p.Lookup) != 0 {
+		t.Fatalf("asks %v though the ledgers know of no hop of the key", p.Lookup)
+	}
+	s.f.LedgerRead(second, s.now, []Landing{{Key: key, Group: second, At: s.now}}) // as another instance hopped
+	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{second}) {
+		t.Fatalf("asks %v, want %d, where the key hopped to", p.Lookup, second)
+	}
+	if p := s.plan(testKey(6)); len(p.Lookup) != 0 {
+		t.Fatalf("asks %v for a key that did not hop", p.Lookup)
+	}
 	s.after(15 * time.Minute)
 	if p := s.plan(key); len(p.Lookup) != 0 {
 		t.Fatalf("asks %v though no client retries any more", p.Lookup)
 	}
-	s.f.Hopped(home, s.now) // as another instance's ledger tells
-	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{second}) {
-		t.Fatalf("asks %v after another instance hopped", p.Lookup)
+}
+
+func TestOwnHopIsKnownAtOnce(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(1, 1, 1))
+	ranked := s.plan(key).Ranked
+	s.f.Landed(Landing{Key: key, Group: ranked[2], Above: ranked[0], At: s.now})
+	if p := s.plan(key); !slices.Contains(p.Lookup, ranked[1]) || !slices.Contains(p.Lookup, ranked[2]) {
+		t.Errorf("asks %v after an order hopped past %d", p.Lookup, ranked[0])
+	}
+}
+
+// TestLedgerNotRead: a group whose ledger is not known may hold any key.
+func TestLedgerNotRead(t *testing.T) {
+	key := testKey(5)
+	s := newScene(t, weights(1, 1, 1))
+	p := s.plan(key)
+	s.after(ledgerLag + time.Millisecond)
+	s.f.LedgerRead(p.Ranked[0], s.now, nil)
+	s.f.LedgerRead(p.Ranked[2], s.now, nil)
+	if got := s.f.Plan(key, s.now, nil).Lookup; !slices.Equal(got, []GroupID{p.Ranked[1]}) {
+		t.Errorf("asks %v, want %d, whose ledger was not read for 3 s", got, p.Ranked[1])
+	}
+}
+
+func TestLandingsAreForgotten(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for i := range 1000 {
+		s.f.Landed(Landing{Key: testKey(i), Group: 1, At: s.now})
+	}
+	s.after(15 * time.Minute)
+	s.f.LedgerRead(1, s.now, nil)
+	if n := len(s.f.landings.seen); n != 0 {
+		t.Errorf("%d landings are kept after the retry window", n)
 	}
 }
 

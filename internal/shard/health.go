@@ -197,8 +197,8 @@ func (h *health) note(now time.Time, failed bool) {
 	h.creates = append(h.creates, attempt{at: now, failed: failed})
 }
 
-// disturbed reports whether an order may have hopped past this group within the
-// window.
-func (h *health) disturbed(now time.Time, window time.Duration) bool {
-	return h.ejected != nil || now.Sub(h.beatenAt) < window
+// disturbed reports whether an order may have hopped past this group so lately
+// that no ledger told of it yet.
+func (h *health) disturbed(now time.Time) bool {
+	return h.ejected != nil || now.Sub(h.beatenAt) < ledgerLag
 }

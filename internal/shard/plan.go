@@ -86,14 +86,14 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 			p.anywhere = append(p.anywhere, g.ID)
 		}
 	}
-	p.Lookup = f.lookup(p, now)
+	p.Lookup = f.lookup(p, key, now)
 	return p
 }
 
 // lookup lists the groups of a plan that may hold an earlier attempt and will
 // answer.
-func (f *Fleet) lookup(p Plan, now time.Time) (groups []GroupID) {
-	reached := [][]GroupID{f.reach(p.Ranked, now), p.anywhere}
+func (f *Fleet) lookup(p Plan, key pay.Key, now time.Time) (groups []GroupID) {
+	reached := [][]GroupID{f.reach(p.Ranked, now), p.anywhere, f.mayHold(key, now)}
 	for _, ranked := range p.before {
 		reached = append(reached, f.reach(ranked, now))
 	}
@@ -130,17 +130,6 @@ func (f *Fleet) tries(ranked []GroupID, now time.Time) (tries []GroupID, good in
 		return f.members[b].health.okAt.Compare(f.members[a].health.okAt)
 	})
 	return append(tries, last...), len(tries)
-}
-
-// reach is how far down a ranking earlier attempts of a key may have gone: to the
-// first group, inclusive, that was there all the time.
-func (f *Fleet) reach(ranked []GroupID, now time.Time) []GroupID {
-	for i, g := range ranked {
-		if m := f.members[g]; m != nil && !m.health.disturbed(now, f.opts.RetryWindow) {
-			return ranked[:i+1]
-		}
-	}
-	return ranked
 }
 
 // answers reports whether a look-up in the group has a chance.

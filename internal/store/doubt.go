@@ -56,13 +56,20 @@ func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
 
 // Hops lists open hops past a group whose time has come, by order number.
 func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
-	hops, err := g.readHops(ctx, above, due, after, limit)
+	hops, err := g.readHops(ctx, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
 	return hops, g.primary.fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
 }
 
-func (g *Group) readHops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
+// HopsSince lists the hops dated at a time or later, open or closed, the oldest
+// first.
+func (g *Group) HopsSince(ctx context.Context, since time.Time, limit int) ([]order.Hop, error) {
+	hops, err := g.readHops(ctx, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
+	return hops, g.primary.fail("read the hop ledger", err, beforeCommit)
+}
+
+func (g *Group) readHops(ctx context.Context, where string, args ...any) ([]order.Hop, error) {
 	rows, err := g.primary.db.QueryContext(ctx, `SELECT order_no, above_group, merchant_id, merchant_order_no, attempt, reason, created_ms, due_ms
-FROM hops WHERE above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?`, above, toMS(due), after.String(), limit)
+FROM hops WHERE `+where, args...)
 	if err != nil {
 		return nil, err
 	}

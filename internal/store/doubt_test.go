@@ -109,8 +109,8 @@ func TestHops(t *testing.T) {
 	if others, err := b.group.Hops(ctx, 3, t0.Add(time.Hour), pay.OrderNo{}, 10); err != nil || len(others) != 7 {
 		t.Errorf("hops past group 3: %d, %v, want all 7 untouched", len(others), err)
 	}
-	info, err := b.group.Info(ctx)
-	if err != nil || len(info.LastHop) != 2 || !info.LastHop[2].Equal(t0.Add(6*time.Second)) {
-		t.Errorf("last hops %v, %v", info.LastHop, err)
+	since, err := b.group.HopsSince(ctx, t0.Add(5*time.Second), 3)
+	if err != nil || len(since) != 3 || !since[0].Created.Equal(t0.Add(5*time.Second)) || !since[2].Created.Equal(t0.Add(6*time.Second)) {
+		t.Errorf("three of the four hops of the last two seconds: %+v, %v", since, err)
 	}
 }

@@ -108,24 +108,20 @@ func readServer(ctx context.Context, db querier) (s server, err error) {
 	return s, err
 }
 
-// Info reads the group's rows and the last hop past each other group, on the
-// primary. A group that was never prepared is a fault without further meaning.
-func (g *Group) Info(ctx context.Context) (order.GroupInfo, error) {
+// Info reads the group's rows on the primary. A group that was never prepared is a fault without further meaning.
+func (g *Group) Info(ctx context.Context) (shard.Report, error) {
 	const doing = "read the group's state"
 	info, uid, err := g.readInfo(ctx)
 	if err == nil {
 		err = g.accept(info.Group, info.PrimaryUID, uid)
 	}
-	if err == nil {
-		info.LastHop, err = g.lastHops(ctx)
-	}
 	if err != nil {
-		return order.GroupInfo{}, g.primary.fail(doing, err, beforeCommit)
+		return shard.Report{}, g.primary.fail(doing, err, beforeCommit)
 	}
 	return info, nil
 }
 
-func (g *Group) readInfo(ctx context.Context) (info order.GroupInfo, uid string, err error) {
+func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, err error) {
 	rows, err := g.primary.db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.primary_uid, `+uidColumn+`,
   COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0)
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
@@ -157,24 +153,6 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 }
 
 var errNotPrepared = errors.New("no engine has prepared this group yet; start one, or check that the dsn names the right database")
-
-func (g *Group) lastHops(ctx context.Context) (map[shard.GroupID]time.Time, error) {
-	rows, err := g.primary.db.QueryContext(ctx, "SELECT above_group, MAX(created_ms) FROM hops GROUP BY above_group")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	last := map[shard.GroupID]time.Time{}
-	for rows.Next() {
-		var above shard.GroupID
-		var ms int64
-		if err := rows.Scan(&above, &ms); err != nil {
-			return nil, err
-		}
-		last[above] = fromMS(ms)
-	}
-	return last, rows.Err()
-}
 
 // fromMS reads a time column: Unix milliseconds, 0 for no time.
 func fromMS(ms int64) time.Time {

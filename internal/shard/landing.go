@@ -1,0 +1,113 @@
+package shard
+
+import (
+	"slices"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"paytool/internal/pay"
+)
+
+// ledgerLag is how long a hop may be unknown to an instance: the hop ledgers are
+// read every second, and a hop is committed some time after it was dated.
+const ledgerLag = 3 * time.Second
+
+// Landing is a hop as a look-up needs it: the key's order lies in Group though
+// that is not its home.
+type Landing struct {
+	Key          pay.Key
+	Group, Above GroupID
+	At           time.Time
+}
+
+// landings remembers which keys lie off their home, so that a look-up is made for
+// those and not for every order. A key is kept as a hash: two keys that share one
+// cost a look-up in vain.
+type landings struct {
+	seen   map[landed]time.Time
+	read   map[GroupID]time.Time // when the ledger of each group was last read
+	pruned time.Time
+}
+
+type landed struct {
+	key   uint64
+	group GroupID
+}
+
+func newLandings() landings {
+	return landings{seen: map[landed]time.Time{}, read: map[GroupID]time.Time{}}
+}
+
+func hashKey(k pay.Key) uint64 {
+	buf := make([]byte, 0, 128)
+	buf = append(buf, k.MerchantID...)
+	buf = append(buf, 0)
+	return xxh3.Hash(append(buf, k.MerchantOrderNo...))
+}
+
+func (l *landings) add(at Landing) { l.seen[landed{hashKey(at.Key), at.Group}] = at.At }
+
+// prune forgets, now and then, what no client retries any more.
+func (l *landings) prune(now time.Time, window time.Duration) {
+	if now.Sub(l.pruned) < window/16 {
+		return
+	}
+	l.pruned = now
+	for k, at := range l.seen {
+		if now.Sub(at) >= window {
+			delete(l.seen, k)
+		}
+	}
+}
+
+// Landed records hops of this instance's own.
+func (f *Fleet) Landed(own ...Landing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.landed(own)
+}
+
+func (f *Fleet) landed(all []Landing) {
+	for _, at := range all {
+		f.landings.add(at)
+		f.hopped(at.Above, at.At)
+	}
+}
+
+// LedgerRead records what the hop ledger of a group told, up to the given time.
+func (f *Fleet) LedgerRead(g GroupID, now time.Time, told []Landing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.landed(told)
+	f.landings.read[g] = now
+	f.landings.prune(now, f.opts.RetryWindow)
+}
+
+// mayHold lists the groups in which an order of the key may lie though another one
+// is its home: those to which it is known to have hopped, and those whose ledger
+// has not been read lately.
+func (f *Fleet) mayHold(key pay.Key, now time.Time) (groups []GroupID) {
+	hash := hashKey(key)
+	for _, g := range f.topo.Groups {
+		at, hopped := f.landings.seen[landed{hash, g.ID}]
+		hopped = hopped && now.Sub(at) < f.opts.RetryWindow
+		if hopped || now.Sub(f.landings.read[g.ID]) > ledgerLag {
+			groups = append(groups, g.ID)
+		}
+	}
+	return groups
+}
+
+// reach is how far down a ranking orders may have gone so lately that no ledger
+// told of it yet: to the first group, inclusive, that was there all the time.
+func (f *Fleet) reach(ranked []GroupID, now time.Time) []GroupID {
+	i := slices.IndexFunc(ranked, func(g GroupID) bool {
+		m := f.members[g]
+		return m != nil && !m.health.disturbed(now)
+	})
+	if i < 0 {
+		return ranked
+	}
+	return ranked[:i+1]
+}
