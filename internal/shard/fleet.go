@@ -221,11 +221,11 @@ func (f *Fleet) Admitted(g GroupID) bool {
 
 // Status is one group as this instance sees it.
 type Status struct {
-	Group     Group
-	Ejection  *Ejection // nil while the group is admitted
-	InFlight  int
-	Tags      []pay.Tag
-	LastGood  time.Time // last success of a create or a probe
+	Group    Group
+	Ejection *Ejection // nil while the group is admitted
+	InFlight int
+	Tags     []pay.Tag
+	LastGood time.Time // last success of a create or a probe
 }
 
 // Snapshot is the status of every group, sorted by number.

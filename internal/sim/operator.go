@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"time"
+
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// operator changes weights and fences tags, as a person with a tool does: again
+// and again until the group has it.
+type operator struct {
+	world *world
+	epoch int64
+}
+
+func (op *operator) link(group int) *link {
+	return &link{srv: op.world.servers[group], life: op.world.life, who: "operator"}
+}
+
+// until repeats a write until it has happened.
+func (op *operator) until(done func() bool, write func()) {
+	for !done() {
+		write()
+		if !done() {
+			op.world.sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+// weigh gives a group another weight or state at a new epoch.
+func (op *operator) weigh(p plannedWeight) {
+	op.epoch++
+	epoch, l := op.epoch, op.link(p.group)
+	op.until(func() bool { return l.srv.report.Epoch >= epoch }, func() {
+		ctx, cancel := op.world.env.WithTimeout(op.world.ctx, time.Second)
+		defer cancel()
+		_ = l.write(ctx, func(s *server) (func(), error) { // until looks for itself
+			return func() {
+				if !s.prepared || s.report.Epoch >= epoch {
+					return
+				}
+				s.report.Weight, s.report.State, s.report.Epoch = p.weight, p.state, epoch
+				s.report.Changed = start.Add(s.clock.now)
+				s.since = s.clock.now
+				s.truth.note("group %d: weight %d, %s, epoch %d", s.id, p.weight, p.state, epoch)
+			}, nil
+		})
+	})
+}
+
+// fence fences a group's tag for a while.
+func (op *operator) fence(p plannedFence) {
+	op.claim(p.group, shard.TagFenced)
+	op.world.truth.saw("fenced")
+	op.world.sleep(p.to - p.from)
+	op.claim(p.group, shard.TagOwned)
+}
+
+// claim writes a tag's row: it waits for every transaction that holds the row in
+// share mode, and keeps new ones out until its own commit.
+func (op *operator) claim(group int, state shard.TagState) {
+	op.epoch++
+	l := op.link(group)
+	tag := pay.Tag(l.srv.id)
+	claim := shard.Claim{Tag: tag, Group: l.srv.id, State: state, Epoch: op.epoch}
+	done := func() bool { return l.srv.tags[tag] != nil && l.srv.tags[tag].claim.Epoch >= claim.Epoch }
+	op.until(done, func() {
+		ctx, cancel := op.world.env.WithTimeout(op.world.ctx, 2*time.Second)
+		defer cancel()
+		_ = l.call(ctx, &request{kind: writing, wantsTag: tag, run: func(r *request) bool { return l.srv.setClaim(r, claim) }})
+	})
+}
+
+func (s *server) setClaim(r *request, claim shard.Claim) (wait bool) {
+	row := s.tags[claim.Tag]
+	switch {
+	case s.readOnly:
+		r.answer(s.refuseWrite())
+		return false
+	case row == nil:
+		r.answer(order.ErrNotFound)
+		return false
+	case row.shared > 0 || row.taken:
+		return true
+	}
+	row.taken = true
+	release := func() {
+		row.taken = false
+		s.unblock()
+	}
+	s.persist(&commit{undo: release, apply: func() {
+		if row.claim.Epoch < claim.Epoch {
+			row.claim = claim
+			s.since = s.clock.now
+			s.truth.note("group %d: tag %d %s at epoch %d", s.id, claim.Tag, claim.State, claim.Epoch)
+		}
+		release()
+		r.answer(nil)
+	}})
+	return false
+}
+
+// takesOrders reports whether the group's own word lets new orders in.
+func (s *server) takesOrders() bool {
+	row := s.tags[pay.Tag(s.id)]
+	return row != nil && !row.taken && row.claim.State == shard.TagOwned && s.report.State == shard.GroupActive && s.report.Weight > 0
+}
