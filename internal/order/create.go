@@ -193,7 +193,7 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 	case errors.Is(err, ErrDuplicateKey):
 		o, err := c.adopt(ctx, m)
 		return o, true, err
-	case errors.Is(err, ErrRefusedValue):
+	case errors.Is(err, ErrRefusedValue) && len(c.doubts) == 0: // else an earlier try may have been committed
 		return Order{}, true, refuseInput(err)
 	}
 	c.failed[ticket.Group] = err

@@ -1,0 +1,337 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// fakeGroup keeps committed rows in memory and fails as it is told. Calls that a
+// test does not expect hit the nil Group and panic.
+type fakeGroup struct {
+	Group
+	id     shard.GroupID
+	orders []Order
+	doubts []Doubt
+	hops   []Hop
+	claim  shard.TagState
+	insert []error // of the next inserts, in turn
+	commit error   // of every commit
+}
+
+func (g *fakeGroup) ID() shard.GroupID { return g.id }
+
+func (g *fakeGroup) Begin(context.Context) (Tx, error) { return &fakeTx{g: g}, nil }
+
+func (g *fakeGroup) FindKey(_ context.Context, key pay.Key) (found []Order, err error) {
+	for _, o := range g.orders {
+		if o.Key == key && o.State != pay.Void {
+			found = append(found, o)
+		}
+	}
+	return found, nil
+}
+
+func (g *fakeGroup) Find(_ context.Context, no pay.OrderNo, _ bool) (Order, error) {
+	for _, o := range g.orders {
+		if o.No == no {
+			return o, nil
+		}
+	}
+	return Order{}, ErrNotFound
+}
+
+type fakeTx struct {
+	Tx
+	g      *fakeGroup
+	order  []Order
+	doubts []Doubt
+	hops   []Hop
+}
+
+func (t *fakeTx) LockTag(_ context.Context, tag pay.Tag, key pay.Key) (shard.Claim, int, error) {
+	last := 0
+	for _, o := range t.g.orders {
+		if o.Key == key && o.State != pay.Void {
+			last = max(last, o.Attempt)
+		}
+	}
+	return shard.Claim{Tag: tag, Group: t.g.id, State: t.g.claim}, last, nil
+}
+
+func (t *fakeTx) InsertOrder(_ context.Context, o Order) error {
+	t.order = append(t.order, o)
+	if len(t.g.insert) > 0 {
+		err := t.g.insert[0]
+		t.g.insert = t.g.insert[1:]
+		return err
+	}
+	return nil
+}
+
+func (t *fakeTx) InsertDoubts(_ context.Context, d []Doubt) error { t.doubts = d; return nil }
+func (t *fakeTx) InsertHops(_ context.Context, h []Hop) error     { t.hops = h; return nil }
+func (t *fakeTx) Rollback()                                       {}
+
+func (t *fakeTx) LockOrder(ctx context.Context, no pay.OrderNo) (Order, error) {
+	return t.g.Find(ctx, no, false)
+}
+
+func (t *fakeTx) Commit(context.Context) error {
+	if t.g.commit == nil {
+		t.g.orders = append(t.g.orders, t.order...)
+		t.g.doubts = append(t.g.doubts, t.doubts...)
+		t.g.hops = append(t.g.hops, t.hops...)
+	}
+	return t.g.commit
+}
+
+// newFakeEngine is an engine that has joined three healthy groups, and the groups
+// in the order in which they are ranked for testKey.
+func newFakeEngine(t *testing.T) (*Engine, []*fakeGroup) {
+	t.Helper()
+	byID := map[shard.GroupID]*fakeGroup{}
+	var groups []Group
+	for id := range shard.GroupID(3) {
+		g := &fakeGroup{id: id + 1, claim: shard.TagOwned}
+		byID[g.id] = g
+		groups = append(groups, g)
+	}
+	e := New(Options{Holder: "test"}, groups, System{}, func() uint64 { return 7 }, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	for _, m := range e.members {
+		m.hold(Lease{Slot: 42, Holder: "test"})
+		m.raiseHigh(now.Unix() + 60)
+		e.fleet.Probed(m.ID(), now, "")
+		e.fleet.LedgerRead(m.ID(), now, nil)
+	}
+	var ranked []*fakeGroup
+	for _, id := range e.Plan(testRequest).Ranked {
+		ranked = append(ranked, byID[id])
+	}
+	return e, ranked
+}
+
+var testRequest = Request{Key: pay.Key{MerchantID: "m1", MerchantOrderNo: "A-1"}, Amount: 1250}
+
+func fault(o Outcome, c shard.Cause) error {
+	return &Fault{Outcome: o, Cause: c, Err: errors.New("as told")}
+}
+
+func wantCode(t *testing.T, err error, code string, outcome Outcome) *Error {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Code != code || e.Outcome != outcome {
+		t.Fatalf("error %v, want code %s and outcome %s", err, code, outcome)
+	}
+	return e
+}
+
+func TestCreateLandsAtHomeAndIsRepeatable(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	first, err := e.Create(t.Context(), testRequest)
+	if err != nil || first.Group != ranked[0].id || first.No.Tag() != pay.Tag(ranked[0].id) || len(ranked[0].hops) != 0 {
+		t.Fatalf("%+v, %v, hops %v", first, err, ranked[0].hops)
+	}
+	again, err := e.Create(t.Context(), testRequest)
+	if err != nil || again.No != first.No || len(ranked[0].orders) != 1 {
+		t.Errorf("asked again: %s after %s, %v", again.No, first.No, err)
+	}
+	other := testRequest
+	other.Amount++
+	_, err = e.Create(t.Context(), other)
+	wantCode(t, err, CodeAmountMismatch, NotCommitted)
+}
+
+func TestUnknownTryIsRecordedByTheWinner(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].commit = fault(Unknown, shard.Hang)
+	o, err := e.Create(t.Context(), testRequest)
+	if err != nil || o.Group != ranked[1].id {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if len(ranked[1].doubts) != 1 {
+		t.Fatalf("doubts %+v, want one", ranked[1].doubts)
+	}
+	d := ranked[1].doubts[0]
+	if d.OldGroup != ranked[0].id || d.Winner != o.No || d.Key != testRequest.Key || d.Amount != 1250 {
+		t.Errorf("doubt %+v", d)
+	}
+	if o.No.Compare(d.OrderNo) >= 0 {
+		t.Errorf("the winner %s is not lower than the try in doubt %s: the rule of twins would void it", o.No, d.OrderNo)
+	}
+	if len(ranked[1].hops) != 1 || ranked[1].hops[0].Above != ranked[0].id || ranked[1].hops[0].Reason != "unknown" {
+		t.Errorf("hops %+v", ranked[1].hops)
+	}
+}
+
+func TestAfterAnUnknownTryNothingIsCalledRefused(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].commit = fault(Unknown, shard.Hang)
+	ranked[1].insert = []error{ErrRefusedValue}
+	ranked[2].insert = []error{fault(NotCommitted, shard.DiskFull)}
+	_, err := e.Create(t.Context(), testRequest)
+	wantCode(t, err, CodeUnknownOutcome, Unknown)
+}
+
+func TestRefusedValueIsTheCallersFault(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].insert = []error{ErrRefusedValue}
+	_, err := e.Create(t.Context(), testRequest)
+	wantCode(t, err, pay.CodeInvalidField, NotCommitted)
+	if len(ranked[1].orders) != 0 {
+		t.Error("hopped with a value that no group takes")
+	}
+}
+
+func TestEveryGroupFails(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].insert = []error{fault(NotCommitted, shard.Crash)}
+	ranked[1].insert = []error{fault(NotCommitted, shard.ReadOnly)}
+	ranked[2].insert = []error{fault(NotCommitted, shard.DiskFull)}
+	_, err := e.Create(t.Context(), testRequest)
+	refused := wantCode(t, err, CodeNoGroup, NotCommitted)
+	for _, cause := range []string{"crash", "read_only", "disk_full"} {
+		if !strings.Contains(refused.Message, cause) {
+			t.Errorf("%q does not name %s", refused.Message, cause)
+		}
+	}
+}
+
+func TestTakenNumberIsPassedOver(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].insert = []error{ErrDuplicateNo}
+	o, err := e.Create(t.Context(), testRequest)
+	if err != nil || o.Group != ranked[0].id {
+		t.Fatalf("%+v, %v: a taken number is no reason to hop", o, err)
+	}
+}
+
+func TestFencedTagIsHoppedAndNotCounted(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ranked[0].claim = shard.TagFenced
+	for i := range 20 {
+		r := testRequest
+		r.Key.MerchantOrderNo += strings.Repeat("x", i)
+		if o, err := e.Create(t.Context(), r); err != nil || o.Group == ranked[0].id {
+			t.Fatalf("%+v, %v", o, err)
+		}
+	}
+	if !e.fleet.Admitted(ranked[0].id) {
+		t.Error("a fence ejected its group")
+	}
+}
+
+func TestCancelledCallerSaysNothingAboutTheGroup(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		ranked[0].insert = []error{fault(NotCommitted, shard.Hang)}
+		_, err := e.Create(ctx, testRequest)
+		wantCode(t, err, CodeCancelled, NotCommitted)
+	}
+	if !e.fleet.Admitted(ranked[0].id) {
+		t.Error("cancelled callers ejected a group")
+	}
+}
+
+func TestKnownKeyElsewhereIsRecordedBesideTheDoubt(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	existing, err := e.Create(t.Context(), testRequest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranked[1].orders, ranked[0].orders = ranked[0].orders, nil // it hopped, long ago
+	ranked[1].orders[0].No = mustNo(t, existing.No.Base(), ranked[1].id)
+	ranked[0].commit = fault(Unknown, shard.Hang)
+	o, err := e.Create(t.Context(), testRequest)
+	if err != nil || o.No != ranked[1].orders[0].No {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	if len(ranked[1].doubts) != 1 || ranked[1].doubts[0].Winner != o.No {
+		t.Errorf("doubts %+v: the try in the first group has no owner", ranked[1].doubts)
+	}
+}
+
+func TestFurtherAttempt(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	further := testRequest
+	further.NewAttempt = true
+	if o, err := e.Create(t.Context(), further); err != nil || o.Attempt != 1 {
+		t.Fatalf("a first attempt: %+v, %v", o, err)
+	}
+	_, err := e.Create(t.Context(), further)
+	wantCode(t, err, CodeAttemptOpen, NotCommitted)
+	ranked[0].orders[0].State = pay.Closed
+	second, err := e.Create(t.Context(), further)
+	if err != nil || second.Attempt != 2 {
+		t.Fatalf("after the first has closed: %+v, %v", second, err)
+	}
+	if again, err := e.Create(t.Context(), testRequest); err != nil || again.No != second.No {
+		t.Errorf("the key is answered with %s (%v), want its last attempt %s", again.No, err, second.No)
+	}
+}
+
+func TestGetFollowsTwins(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	live, err := e.Create(t.Context(), testRequest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	void := live
+	void.No, void.State, void.TwinOf = mustNo(t, live.No.Base(), ranked[1].id), pay.Void, live.No
+	ranked[1].orders = append(ranked[1].orders, void)
+	if o, err := e.Get(t.Context(), void.No); err != nil || o.No != live.No {
+		t.Errorf("%+v, %v, want the twin %s", o, err, live.No)
+	}
+	ranked[1].orders[0].TwinOf = void.No // a ring, which must not exist
+	_, err = e.Get(t.Context(), void.No)
+	wantCode(t, err, CodeNotFound, NotCommitted)
+}
+
+func TestBadRequestsHaveStableCodes(t *testing.T) {
+	e, _ := newFakeEngine(t)
+	for code, spoil := range map[string]func(*Request){
+		pay.CodeInvalidAmount: func(r *Request) { r.Amount = 0 },
+		pay.CodeInvalidField:  func(r *Request) { r.Key.MerchantOrderNo = strings.Repeat("付", 65) },
+	} {
+		r := testRequest
+		spoil(&r)
+		_, err := e.Create(t.Context(), r)
+		wantCode(t, err, code, NotCommitted)
+	}
+	r := testRequest
+	r.Key.MerchantID = pay.ShadowMerchant
+	_, err := e.Create(t.Context(), r)
+	wantCode(t, err, pay.CodeInvalidField, NotCommitted)
+}
+
+func mustNo(t *testing.T, base string, g shard.GroupID) pay.OrderNo {
+	t.Helper()
+	no, err := pay.ParseOrderNo(base + string(rune('0'+g)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return no
+}
+
+func TestReadyFailsAtOnceWhenEveryGroupIsOut(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	for _, g := range ranked {
+		e.fleet.Probed(g.id, time.Now(), shard.Crash)
+	}
+	err := e.Ready(t.Context())
+	wantCode(t, err, CodeNoGroup, NotCommitted)
+	e.fleet.Probed(ranked[0].id, time.Now(), "")
+	if statuses := e.fleet.Snapshot(time.Now()); !slices.ContainsFunc(statuses, func(s shard.Status) bool { return s.Ejection != nil }) {
+		t.Error("one good probe readmitted a crashed group")
+	}
+}
