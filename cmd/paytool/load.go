@@ -79,6 +79,7 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 		return err
 	}
 	result, loadErr := drill.Load(ctx, e, order.System{}, opts)
+	a.err.Set("")
 	sctx, cancel := context.WithTimeout(ctx, settleAfterLoad)
 	defer cancel()
 	if open := e.settleUp(sctx, false); !open.None() {
@@ -99,10 +100,9 @@ func (o loadOptions) drillOptions(a *app) (drill.LoadOptions, error) {
 	if o.real {
 		opts.Merchant, opts.Shadow = o.merchant, false
 	}
-	if isTerminal(a.err) {
-		opts.Progress = func(r drill.LoadResult) {
-			_, _ = fmt.Fprintf(a.err, "\r%d orders: %d acked, %d failed, %d unknown, %d dropped, p99 %.1f ms ", r.Attempted, r.Acked, r.Failed, r.Unknown, r.Dropped, r.P99Ms)
-		}
+	total := int(o.rate * o.duration.Seconds())
+	opts.Progress = func(r drill.LoadResult) {
+		a.err.Set(fmt.Sprintf("%d of %d orders: %d acked, %d failed, %d unknown, %d dropped, p99 %.1f ms", r.Attempted, total, r.Acked, r.Failed, r.Unknown, r.Dropped, r.P99Ms))
 	}
 	return opts, nil
 }

@@ -20,12 +20,12 @@ var version = "devel"
 // run is the whole program: it parses the arguments, does the work on the given
 // streams and returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	a := &app{in: in, out: out, err: errOut}
+	a := &app{in: in, out: out, err: newStatusLine(errOut)}
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
 	return a.exit(ctx, err)
 }
@@ -33,7 +33,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 // app is what every command shares: the streams and the global flags.
 type app struct {
 	in         io.Reader
-	out, err   io.Writer
+	out        io.Writer
+	err        *statusLine
 	configPath string
 	output     string
 	verbose    bool

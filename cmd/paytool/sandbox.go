@@ -29,7 +29,7 @@ root@localhost has no password and logs in over each node's socket only:
   paytool sandbox up -o json | jq -r '.nodes[] | select(.role=="primary") | .pid'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			level := slog.LevelInfo
+			level := slog.LevelWarn
 			if a.verbose {
 				level = slog.LevelDebug
 			}

@@ -64,16 +64,13 @@ func runSim(ctx context.Context, a *app, o simOptions) error {
 		}
 		return simVerdict(result)
 	}
-	if isTerminal(a.err) {
-		o.Progress = func(done int) {
-			_, _ = fmt.Fprintf(a.err, "\r%d of %d seeds ", done, o.Seeds)
-			if done == o.Seeds {
-				_, _ = fmt.Fprintln(a.err)
-			}
-		}
-	}
 	start := time.Now()
+	o.Progress = func(done int) {
+		eta := time.Duration(float64(time.Since(start)) / float64(done) * float64(o.Seeds-done))
+		a.err.Set(fmt.Sprintf("%d of %d seeds, %s to go", done, o.Seeds, eta.Round(time.Second)))
+	}
 	result, err := sim.Run(ctx, o.Options)
+	a.err.Set("")
 	if err != nil {
 		return err
 	}
