@@ -24,8 +24,8 @@ type loadOptions struct {
 	seed     uint64
 }
 
-// settleAfterLoad is how long a load waits for its doubts before it ends.
-const settleAfterLoad = 10 * time.Second
+// settlePatience is how long a load waits for its doubts before it ends.
+const settlePatience = 10 * time.Second
 
 func newLoadCmd(a *app) *cobra.Command {
 	var o loadOptions
@@ -73,16 +73,18 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, opts.Ledger.Close()) }()
+		defer func() {
+			if closeErr := opts.Ledger.Close(); err == nil { // an error that stopped the load comes back here
+				err = closeErr
+			}
+		}()
 	}
 	if err := e.start(ctx); err != nil {
 		return err
 	}
 	result, loadErr := drill.Load(ctx, e, order.System{}, opts)
 	a.err.Set("")
-	sctx, cancel := context.WithTimeout(ctx, settleAfterLoad)
-	defer cancel()
-	if open := e.settleUp(sctx, false); !open.None() {
+	if open := e.settleAfterLoad(ctx); !open.None() {
 		_, _ = fmt.Fprintf(a.err, "warning: not everything is settled yet (%d wait for a group that is out, %d failed); any running engine goes on with it, and so does `paytool order verify`\n", open.Waiting, open.Failed)
 	}
 	return errors.Join(loadErr, a.showLoad(result))
@@ -105,6 +107,17 @@ func (o loadOptions) drillOptions(a *app) (drill.LoadOptions, error) {
 		a.err.Set(fmt.Sprintf("%d of %d orders: %d acked, %d failed, %d unknown, %d dropped, p99 %.1f ms", r.Attempted, total, r.Acked, r.Failed, r.Unknown, r.Dropped, r.P99Ms))
 	}
 	return opts, nil
+}
+
+// settleAfterLoad settles what the load left in doubt. A load that was interrupted
+// ends at once: any other engine settles its doubts.
+func (e *engine) settleAfterLoad(ctx context.Context) order.Open {
+	if ctx.Err() != nil {
+		return order.Open{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, settlePatience)
+	defer cancel()
+	return e.settleUp(ctx, false)
 }
 
 // settleUp settles until nothing is open, or the context ends, and returns what

@@ -67,7 +67,7 @@ const hopelessAfter = time.Second
 func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var p Plan
+	p := Plan{Lookup: []GroupID{}}
 	if f.opts.Selection == Random {
 		p.Ranked = f.topo.RankRandom(draw)
 	} else {
@@ -86,7 +86,7 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 			p.anywhere = append(p.anywhere, g.ID)
 		}
 	}
-	p.Lookup = f.lookup(p, key, now)
+	p.Lookup = append(p.Lookup, f.lookup(p, key, now)...)
 	return p
 }
 
