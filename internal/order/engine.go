@@ -87,17 +87,6 @@ type Engine struct {
 	reloading sync.Mutex  // held by the one reload under way
 }
 
-// member is one group with this instance's lease in it.
-type member struct {
-	Group
-	mu      sync.Mutex
-	lease   Lease // zero High: no numbers may be issued
-	joined  bool
-	info    shard.Report // the last one read, or the default until then
-	answers bool         // the primary gave that info when it was last asked
-	ledger  time.Time    // when the hop ledger was last read
-}
-
 // New sets up an engine over the groups, none of which needs to be up. draw is
 // the source of chance (operation ids, the random selection); it must be safe for
 // concurrent use.

@@ -1,0 +1,87 @@
+package order
+
+import (
+	"context"
+	"time"
+
+	"paytool/internal/shard"
+)
+
+const reloadEvery = time.Second
+
+// followTopology reads the groups' rows every second, and soon after a group
+// refused a write. It does so here and not in a create's path: a group that hangs
+// would cost the create its time.
+func (e *Engine) followTopology(ctx context.Context) {
+	last := e.env.Now()
+	for ctx.Err() == nil {
+		_ = e.env.Sleep(ctx, e.opts.ProbeInterval) // the loop looks at the context itself
+		if ctx.Err() == nil && (e.env.Now().Sub(last) >= reloadEvery || e.stale.Swap(false)) {
+			e.reload(ctx)
+			last = e.env.Now()
+		}
+	}
+}
+
+// Refresh reads the topology once. An engine that only reads needs no Run.
+func (e *Engine) Refresh(ctx context.Context) { e.reload(ctx) }
+
+// reload reads the topology from every group that answers and keeps what the
+// others said last. One reload runs at a time; a second caller goes on without.
+func (e *Engine) reload(ctx context.Context) {
+	if !e.reloading.TryLock() {
+		return
+	}
+	defer e.reloading.Unlock()
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		m := e.members[i]
+		ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+		defer cancel()
+		info, err := m.Info(ctx)
+		m.setAnswers(err == nil)
+		if err == nil {
+			m.setInfo(info)
+			e.readLedger(ctx, m)
+		}
+	})
+	e.applyTopology()
+}
+
+// Reading of hop ledgers: in batches, and each time a little further back than
+// needed, since a hop is committed after it was dated, on another clock.
+const (
+	ledgerBatch   = 5000
+	ledgerOverlap = 5 * time.Second
+)
+
+// readLedger tells the fleet which keys lately hopped into the group. If it fails
+// the fleet notices that the ledger was not read.
+func (e *Engine) readLedger(ctx context.Context, m *member) {
+	now := e.env.Now()
+	since := m.ledgerSince(now.Add(-e.opts.Expiry))
+	var told []shard.Landing
+	for {
+		hops, err := m.HopsSince(ctx, since, ledgerBatch)
+		if err != nil {
+			e.log.Debug("hop ledger not read", logGroup, m.ID(), logErr, err)
+			return
+		}
+		for _, h := range hops {
+			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created})
+		}
+		if len(hops) < ledgerBatch {
+			break
+		}
+		since = hops[len(hops)-1].Created.Add(time.Millisecond)
+	}
+	e.fleet.LedgerRead(m.ID(), now, told)
+	m.setLedger(now)
+}
+
+func (e *Engine) applyTopology() {
+	reports := make([]shard.Report, 0, len(e.members))
+	for _, m := range e.members {
+		reports = append(reports, m.lastInfo())
+	}
+	e.fleet.SetTopology(shard.NewTopology(e.opts.LegacyGroup, reports...), e.env.Now())
+}
