@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -46,6 +47,14 @@ func (g *fakeGroup) Find(_ context.Context, no pay.OrderNo, _ bool) (Order, erro
 		}
 	}
 	return Order{}, ErrNotFound
+}
+
+func (g *fakeGroup) HopsSince(_ context.Context, since time.Time, limit int) ([]Hop, error) {
+	from := slices.IndexFunc(g.hops, func(h Hop) bool { return !h.Created.Before(since) })
+	if from < 0 {
+		return nil, nil
+	}
+	return g.hops[from:min(from+limit, len(g.hops))], nil
 }
 
 type fakeTx struct {
@@ -320,6 +329,26 @@ func mustNo(t *testing.T, base string, g shard.GroupID) pay.OrderNo {
 		t.Fatal(err)
 	}
 	return no
+}
+
+// TestWholeLedgerIsRead pages through a ledger whose pages end within a
+// millisecond.
+func TestWholeLedgerIsRead(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	g := ranked[2]
+	start := time.Now().Add(-time.Minute)
+	for i := range 2*ledgerBatch + 100 {
+		g.hops = append(g.hops, Hop{Key: pay.Key{MerchantID: "m1", MerchantOrderNo: fmt.Sprint("H-", i)}, Above: ranked[0].id,
+			Created: start.Add(time.Duration(i/7) * time.Millisecond)})
+	}
+	m, _ := e.member(g.id)
+	e.readLedger(t.Context(), m)
+	for _, h := range g.hops {
+		p := e.Plan(Request{Key: h.Key})
+		if p.Tries[0] != g.id && !slices.Contains(p.Lookup, g.id) {
+			t.Fatalf("key %s hopped into group %d, and a create would ask %v", h.Key, g.id, p.Lookup)
+		}
+	}
 }
 
 func TestReadyFailsAtOnceWhenEveryGroupIsOut(t *testing.T) {

@@ -72,10 +72,20 @@ func (e *Engine) readLedger(ctx context.Context, m *member) {
 		if len(hops) < ledgerBatch {
 			break
 		}
-		since = hops[len(hops)-1].Created.Add(time.Millisecond)
+		since = nextPage(hops)
 	}
 	e.fleet.LedgerRead(m.ID(), now, told)
 	m.setLedger(now)
+}
+
+// nextPage is where the page after a full one starts: at the last row's time, as
+// more rows may have it, and past it only where the whole page has that one time.
+func nextPage(hops []Hop) time.Time {
+	last := hops[len(hops)-1].Created
+	if hops[0].Created.Equal(last) {
+		return last.Add(time.Millisecond)
+	}
+	return last
 }
 
 func (e *Engine) applyTopology() {
