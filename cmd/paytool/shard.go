@@ -72,7 +72,7 @@ func (e *engine) status(ctx context.Context) shardStatus {
 	defer cancel()
 	order.System{}.Gather(sctx, len(e.groups), func(ctx context.Context, i int) { nodes[i] = e.groups[i].Status(ctx) })
 	s := shardStatus{Epoch: e.Fleet().Topology().Epoch, Groups: []groupStatus{}}
-	for _, seen := range e.Fleet().Snapshot(order.System{}.Now()) {
+	for _, seen := range e.Fleet().Snapshot() {
 		g := groupStatus{
 			Group: seen.Group.ID, Tags: append([]pay.Tag{}, seen.Tags...), State: seen.Group.State, Weight: seen.Group.Weight,
 			Ejected: seen.Ejection != nil, Replicas: []string{}, Orders: -1,

@@ -129,7 +129,7 @@ func (c *creation) giveUp(ctx context.Context, full int) error {
 	if err := ctx.Err(); err != nil {
 		return errCancelled(err)
 	}
-	return errNoGroup(c.e.fleet.Snapshot(c.e.env.Now()), c.failed, full > 0 && !c.plan.Hopeless)
+	return errNoGroup(c.e.fleet.Snapshot(), c.failed, full > 0 && !c.plan.Hopeless)
 }
 
 func errCancelled(err error) error {

@@ -141,7 +141,7 @@ func (e *Engine) Ready(ctx context.Context) error {
 	patience := e.env.Now().Add(2 * time.Second)
 	for {
 		admitted, starting := 0, 0
-		statuses := e.fleet.Snapshot(e.env.Now())
+		statuses := e.fleet.Snapshot()
 		for _, s := range statuses {
 			switch {
 			case s.Ejection == nil:

@@ -73,7 +73,7 @@ func errUnknown(key pay.Key, doubts []Doubt, err error) error {
 	}
 	return &Error{
 		Code: CodeUnknownOutcome, Outcome: Unknown,
-		Message:    fmt.Sprintf("whether an order for key %s was written is unknown (tried in group %s)", key, strings.Join(groups, ", ")),
+		Message:    fmt.Sprintf("whether an order for key %s was written is unknown (tried in group %s): %v", key, strings.Join(groups, ", "), err),
 		Hint:       "ask again with the same key and amount",
 		RetryAfter: time.Second, Err: err,
 	}

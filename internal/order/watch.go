@@ -69,7 +69,7 @@ func (e *Engine) groupChanged(ctx context.Context, m *member, why error) {
 }
 
 func (e *Engine) starting(g shard.GroupID) bool {
-	for _, s := range e.fleet.Snapshot(e.env.Now()) {
+	for _, s := range e.fleet.Snapshot() {
 		if s.Group.ID == g {
 			return s.Ejection != nil && !s.Ejection.ByCreates
 		}

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"cmp"
 	"container/list"
 	"slices"
 	"sync"
@@ -223,25 +222,22 @@ func (f *Fleet) Admitted(g GroupID) bool {
 type Status struct {
 	Group    Group
 	Ejection *Ejection // nil while the group is admitted
-	InFlight int
 	Tags     []pay.Tag
-	LastGood time.Time // last success of a create or a probe
 }
 
 // Snapshot is the status of every group, sorted by number.
-func (f *Fleet) Snapshot(now time.Time) []Status {
+func (f *Fleet) Snapshot() []Status {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := make([]Status, 0, len(f.topo.Groups))
 	for _, g := range f.topo.Groups {
 		m := f.members[g.ID]
-		s := Status{Group: g, InFlight: m.flights.len(), Tags: f.topo.TagsOf(g.ID), LastGood: m.health.okAt}
+		s := Status{Group: g, Tags: f.topo.TagsOf(g.ID)}
 		if m.health.ejected != nil {
 			e := *m.health.ejected
 			s.Ejection = &e
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Group.ID, b.Group.ID) })
 	return all
 }

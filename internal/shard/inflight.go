@@ -24,5 +24,3 @@ func (f *inFlight) full(now time.Time) bool {
 func (f *inFlight) enter(now time.Time) *list.Element { return f.started.PushBack(now) }
 
 func (f *inFlight) leave(e *list.Element) { f.started.Remove(e) }
-
-func (f *inFlight) len() int { return f.started.Len() }

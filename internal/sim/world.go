@@ -249,7 +249,7 @@ func (w *world) openDoubts() (n int) {
 // views says how the instances see the groups.
 func (w *world) views() (text string) {
 	for _, in := range w.instances {
-		for _, s := range in.engine.Fleet().Snapshot(in.env.Now()) {
+		for _, s := range in.engine.Fleet().Snapshot() {
 			if s.Ejection != nil {
 				text += fmt.Sprintf("%s has group %d out: %s since %v, by creates %t; ", in.links[0].who, s.Group.ID,
 					s.Ejection.Cause, s.Ejection.Since.Sub(start), s.Ejection.ByCreates)
