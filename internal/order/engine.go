@@ -82,6 +82,7 @@ type Engine struct {
 	fleet   *shard.Fleet
 	members []*member // sorted by group
 	seq     sequencer
+	counts  counts
 
 	stale     atomic.Bool // a group refused a write: the topology has changed
 	reloading sync.Mutex  // held by the one reload under way

@@ -22,6 +22,19 @@ const (
 	CodeNotFound       = "not_found"
 	CodeGroupDown      = "group_down"
 	CodeCancelled      = "cancelled"
+	CodeMoved          = "moved_meanwhile"
+
+	CodeOrderEnded     = "order_ended"      // closed, revoked: the answer is 410
+	CodeOrderExpired   = "order_expired"    // never sent, and too old to be
+	CodeOrderOpen      = "order_open"       // a payment or revoke is under way
+	CodeNotPaid        = "not_paid"         // a refund needs a paid order
+	CodeRiskDouble     = "risk_double"      // the cashier has to confirm
+	CodeGuardSilent    = "guard_silent"     // a group did not answer the guard
+	CodeChannelUnknown = "unknown_channel"
+	CodeShadowChannel  = "shadow_needs_simulated_channel"
+	CodeRandomChoice   = "random_selection" // no idempotency, no real money
+	CodeRevokeRefused  = "revoke_refused"
+	CodeRefundRefused  = "refund_refused"
 )
 
 // Error is the engine's answer when it is not an order.
@@ -107,6 +120,16 @@ func errNoGroup(statuses []shard.Status, failed map[shard.GroupID]error, overloa
 		Hint:       "nothing was written; try again in a second, and see `paytool shard status`",
 		RetryAfter: time.Second,
 	}
+}
+
+func errNotFound(no pay.OrderNo, g shard.GroupID, err error) error {
+	return &Error{Code: CodeNotFound, Outcome: NotCommitted,
+		Message: fmt.Sprintf("order %s is not in group %d, where its tag lies", no, g), Err: err}
+}
+
+func errUnknownTag(no pay.OrderNo, err error) error {
+	return &Error{Code: pay.CodeUnknownTag, Outcome: NotCommitted, Message: fmt.Sprintf("order %s: %v", no, err),
+		Hint: "check the number, and that the config has its group", Err: err}
 }
 
 func errGroupDown(g shard.GroupID, no pay.OrderNo, err error) error {

@@ -48,8 +48,7 @@ func (e *Engine) find(ctx context.Context, no pay.OrderNo) (Order, error) {
 	case err == nil:
 		return o, nil
 	case errors.Is(err, ErrNotFound):
-		return Order{}, &Error{Code: CodeNotFound, Outcome: NotCommitted,
-			Message: fmt.Sprintf("order %s is not in group %d, where its tag lies", no, g), Err: err}
+		return Order{}, errNotFound(no, g, err)
 	}
 	return Order{}, errGroupDown(g, no, err)
 }

@@ -54,6 +54,88 @@ type Group interface {
 	// AskedHops records that the group above was asked about these orders, and
 	// when it is asked again; a zero time closes them.
 	AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error
+
+	Payments
+	Display
+}
+
+// Payments is what paying, revoking and refunding need of a group.
+type Payments interface {
+	// Read reads an order on the primary, or answers ErrNotFound.
+	Read(ctx context.Context, no pay.OrderNo) (Order, error)
+	// FindKeyFresh reads the live rows of a key for the guard before pay: on the
+	// primary, or where that does not answer on the replicas, if every one of them
+	// answers and has applied all that it received (money rules, rule 7).
+	FindKeyFresh(ctx context.Context, key pay.Key) ([]Order, error)
+	// Moves lists the moves of an order on the primary, oldest first.
+	Moves(ctx context.Context, no pay.OrderNo) ([]Move, error)
+	// DueOrders lists orders of these states whose Due has come, the longest due
+	// first. With the primary out (down is true) any replica answers.
+	DueOrders(ctx context.Context, now time.Time, states []pay.State, limit int, down bool) ([]Order, error)
+	// DueRefunds and DueTasks list what has come due, on the primary.
+	DueRefunds(ctx context.Context, now time.Time, limit int) ([]Refund, error)
+	DueTasks(ctx context.Context, now time.Time, limit int) ([]Task, error)
+	// Expire closes those of the orders of one tag that are still CREATED and due,
+	// in one transaction under the tag's lock, and returns how many.
+	Expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, now time.Time, opID string) (int, error)
+
+	// LeaseJournal takes the lease on looking after an order whose own group is
+	// out, or reports false while another holder has it. The row lies in this group.
+	LeaseJournal(ctx context.Context, e JournalEntry, now time.Time) (bool, error)
+	// PutJournal records the channel's answer for such an order. The first definite
+	// one stays.
+	PutJournal(ctx context.Context, e JournalEntry) error
+	// Journal lists entries with an answer, the oldest first; of one order, or of
+	// all where no is zero.
+	Journal(ctx context.Context, no pay.OrderNo, limit int) ([]JournalEntry, error)
+	// DropJournal removes an entry that was applied or is of no use any more.
+	DropJournal(ctx context.Context, no pay.OrderNo) error
+}
+
+// Display is what lists, traces, exports and clean-ups need of a group. Reads ask
+// the primary and, where that does not answer, the replicas.
+type Display interface {
+	// List reads orders of a merchant, the newest first, after the cursor.
+	List(ctx context.Context, q ListQuery) ([]Order, error)
+	// ReadRefunds and ReadRevokes list the records of an order, oldest first.
+	ReadRefunds(ctx context.Context, no pay.OrderNo) ([]Refund, error)
+	ReadRevokes(ctx context.Context, no pay.OrderNo) ([]Revoke, error)
+	// KeyRows reads every row of a key, VOID ones too.
+	KeyRows(ctx context.Context, key pay.Key) ([]Order, error)
+	// KeyHops reads the hops of a key.
+	KeyHops(ctx context.Context, key pay.Key) ([]Hop, error)
+	// Tasks lists tasks in a state, "" for all, the oldest first, after an id.
+	Tasks(ctx context.Context, state TaskState, shadow bool, limit int) ([]Task, error)
+	// FindTask reads a task on the primary, or answers ErrNotFound.
+	FindTask(ctx context.Context, id string) (Task, error)
+	// Entries yields our entries of a day (money rules aside: product contract "our
+	// entries"), shadow ones left out. An error of yield ends it and is returned.
+	Entries(ctx context.Context, from, to time.Time, yield func(pay.Entry) error) error
+	// PurgeShadow deletes at most limit shadow orders created before a time, with
+	// everything that belongs to them, and returns how many. Orders of an open
+	// doubt stay.
+	PurgeShadow(ctx context.Context, before time.Time, limit int) (int, error)
+	// CountShadow counts what PurgeShadow would delete.
+	CountShadow(ctx context.Context, before time.Time) (int, error)
+}
+
+// ListQuery asks for a page of orders.
+type ListQuery struct {
+	Merchant string
+	From, To time.Time // of creation; zero for open ends, To is not included
+	State    pay.State // None: every state but VOID
+	Shadow   bool      // shadow orders instead of real ones
+	Limit    int
+	// After is the last order of the page before: only older ones follow. Orders of
+	// one millisecond are sorted by number.
+	After Cursor
+}
+
+// Cursor is a place in a list: the creation and number of an order. The zero
+// Cursor stands before the newest order.
+type Cursor struct {
+	Created time.Time
+	No      pay.OrderNo
 }
 
 // Tx is one write transaction. Its first statement is always LockTag: it holds
@@ -69,9 +151,25 @@ type Tx interface {
 	InsertDoubts(ctx context.Context, doubts []Doubt) error
 	// LockOrder reads an order for update.
 	LockOrder(ctx context.Context, no pay.OrderNo) (Order, error)
-	// Void moves an order from CREATED to VOID if it still has this version, and
-	// writes its outbox row.
-	Void(ctx context.Context, no pay.OrderNo, version int64, twinOf pay.OrderNo, opID string, at time.Time) (done bool, err error)
+	// Move writes after over before, if the row still has before's state and
+	// version, with version + 1, and the row of the move. It reports false, with
+	// nothing written, when the order has moved on. Key, attempt, amount, tag and
+	// the like never change.
+	Move(ctx context.Context, before, after Order, m Move) (done bool, err error)
+
+	// LockRefunds reads every refund of an order for update, by creation.
+	LockRefunds(ctx context.Context, no pay.OrderNo) ([]Refund, error)
+	// PutRefund writes a refund: a new one (Version 1), or over the one with the
+	// version before. It reports false when that is not there any more. A refund
+	// number that exists already answers ErrDuplicateNo.
+	PutRefund(ctx context.Context, r Refund) (done bool, err error)
+	// LockRevokes and PutRevoke do the same for revokes.
+	LockRevokes(ctx context.Context, no pay.OrderNo) ([]Revoke, error)
+	PutRevoke(ctx context.Context, r Revoke) (done bool, err error)
+	// LockTask reads a task for update, or answers ErrNotFound; PutTask writes it
+	// like PutRefund, but a task that exists already is left as it is: done is false.
+	LockTask(ctx context.Context, id string) (Task, error)
+	PutTask(ctx context.Context, t Task) (done bool, err error)
 	// Commit ends the transaction. An error before the COMMIT was sent is
 	// NotCommitted, one during or after it is Unknown unless the server's answer
 	// is definite.

@@ -86,11 +86,11 @@ func (e *Engine) resolveExisting(ctx context.Context, d Doubt) (Settlement, erro
 	case winner.No == row.No:
 		return Kept, nil // the winner was voided in favour of this very row
 	}
-	return e.settleTwins(ctx, row, winner)
+	return e.settleTwins(ctx, row, winner, pay.ByResolver)
 }
 
 // settleTwins voids whichever of the two goes, seen from the first.
-func (e *Engine) settleTwins(ctx context.Context, first, second Order) (Settlement, error) {
+func (e *Engine) settleTwins(ctx context.Context, first, second Order, by pay.Mover) (Settlement, error) {
 	keep, loser, how := second.No, first.No, Voided
 	switch pay.JudgeTwins(first.Twin(), second.Twin()) {
 	case pay.KeepBoth:
@@ -102,7 +102,7 @@ func (e *Engine) settleTwins(ctx context.Context, first, second Order) (Settleme
 		keep, loser, how = first.No, second.No, Kept
 	case pay.KeepSecond:
 	}
-	done, err := e.voidTwin(ctx, loser, keep)
+	done, err := e.voidTwin(ctx, loser, keep, by)
 	if err != nil {
 		return "", err
 	}

@@ -133,7 +133,7 @@ func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.K
 
 // voidTwin moves a CREATED order to VOID in favour of its twin, by compare-and-set
 // on state and version. It reports false when the order has moved on.
-func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo) (done bool, err error) {
+func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo, by pay.Mover) (done bool, err error) {
 	m, err := e.ownerOf(loser)
 	if err != nil {
 		return false, err
@@ -147,7 +147,9 @@ func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo) (done 
 			done = row.State == pay.Void
 			return nil
 		}
-		done, err = tx.Void(ctx, loser, row.Version, winner, e.opID(), e.env.Now())
+		after := row
+		after.State, after.TwinOf, after.Due = pay.Void, winner, time.Time{}
+		done, err = e.write(ctx, tx, row, after, by, "twin of "+winner.String())
 		return err
 	})
 	return done && err == nil, err

@@ -100,7 +100,7 @@ func (e *Engine) sweepOne(ctx context.Context, h Hop, rows []Order) error {
 		if hopped.No == twin.No {
 			continue
 		}
-		if _, err := e.settleTwins(ctx, hopped, twin); err != nil {
+		if _, err := e.settleTwins(ctx, hopped, twin, pay.BySweep); err != nil {
 			return err
 		}
 		e.log.Info("twins settled", logKey, h.Key, logOrder, h.OrderNo, "twin", twin.No)

@@ -24,12 +24,147 @@ type Order struct {
 	PaidAt         time.Time   // zero while not paid
 	TwinOf         pay.OrderNo // of a VOID row: the order that stays
 	Shadow         bool
-	Version        int64
-	OpID           string // of the last move, so that a re-read decides an unknown one
-	Updated        time.Time
+	// RiskDouble: it was paid while a group did not say whether it holds another
+	// attempt of the key (money rules, rule 7).
+	RiskDouble bool
+	// SendBy is the last moment at which its number may leave for the channel; zero
+	// while it was never to be sent.
+	SendBy time.Time
+	// Due is when somebody has to look at the order again: to expire, query or
+	// revoke it. Whoever does so moves it into the future first, so that it is a
+	// lease as well. Zero: there is nothing to do.
+	Due     time.Time
+	Tries   int // looks or revokes since the last change of state
+	Version int64
+	OpID    string // of the last move, so that a re-read decides an unknown one
+	Updated time.Time
 
 	// Group is where the row was read or written; it is not a column.
 	Group shard.GroupID
+	// Recording: the channel took the payment, and the row's group cannot be told
+	// yet. It is not a column; see Journal.
+	Recording bool
+}
+
+// Move is one step of an order, a row of its own in its group. From and To are
+// the same where only a lease or a date changed.
+type Move struct {
+	OrderNo pay.OrderNo
+	Version int64 // of the order after the move
+	From    pay.State
+	To      pay.State
+	By      pay.Mover
+	OpID    string
+	At      time.Time
+	Detail  string // a few words for people
+}
+
+// Refund is one refund of an order.
+type Refund struct {
+	OrderNo   pay.OrderNo
+	No        string // the merchant's number for it, or the engine's for money back
+	Amount    pay.Fen
+	State     pay.RefundState
+	ChannelNo string // the channel's number for it
+	Detail    string // the channel's last word
+	Created   time.Time
+	Accepted  time.Time // by the channel; zero before
+	Done      time.Time // zero before
+	Due       time.Time // when to look again, as in Order
+	Tries     int
+	Shadow    bool
+	Version   int64
+	OpID      string
+	Updated   time.Time
+}
+
+// Revoke is one revoke of an order: an order state says that it is under way, this
+// record what became of the money.
+type Revoke struct {
+	OrderNo pay.OrderNo
+	No      string
+	Amount  pay.Fen
+	State   RevokeState
+	Money   pay.Money // "" while the channel has not said
+	By      pay.Mover // why it was opened; ByChannel when the channel ended the order by itself
+	Detail  string    // the channel's last word
+	Created time.Time
+	Done    time.Time // zero before
+	Shadow  bool
+	Version int64
+	OpID    string
+	Updated time.Time
+}
+
+// RevokeState is the state of a revoke record.
+type RevokeState string
+
+// The states of a revoke record.
+const (
+	RevokeRequested RevokeState = "requested"
+	RevokeDone      RevokeState = "done"
+	RevokeRefused   RevokeState = "refused"
+)
+
+// Task is something that waits for a person, or that the engine has to carry to
+// its end in sight of one.
+type Task struct {
+	ID       string // made of kind and order, so that opening it twice opens one
+	Kind     TaskKind
+	OrderNo  pay.OrderNo
+	Merchant string
+	Amount   pay.Fen
+	State    TaskState
+	Detail   string // what is the matter and what to do
+	Created  time.Time
+	Deadline time.Time // by when a person should have acted
+	Due      time.Time // when the engine looks at it next; zero for a person's
+	Tries    int
+	Closed   time.Time
+	ClosedBy string // a person, or "engine"
+	Note     string // why it was closed
+	Shadow   bool
+	Version  int64
+}
+
+// TaskKind says what a task is about.
+type TaskKind string
+
+// The kinds of tasks.
+const (
+	// TaskMoneyBack: money was taken that we do not keep. The engine gives it back
+	// (money rules, rule 8).
+	TaskMoneyBack TaskKind = "money_back"
+	// TaskRevoke: a revoke has no definite answer after its last try.
+	TaskRevoke TaskKind = "revoke_unsettled"
+	// TaskRevokeRefused: a revoke came too late, the order is paid after all.
+	TaskRevokeRefused TaskKind = "revoke_refused"
+	// TaskRefund: the channel wants a person to deal with a refund.
+	TaskRefund TaskKind = "refund_abnormal"
+	// TaskContradiction: the channel's words do not fit the order, or one another.
+	TaskContradiction TaskKind = "contradiction"
+	// TaskDoubt: a doubt is open though its group has been back for a minute.
+	TaskDoubt TaskKind = "doubt_unsettled"
+)
+
+// TaskState is the state of a task.
+type TaskState string
+
+// The states of a task.
+const (
+	TaskOpen TaskState = "open"
+	TaskDone TaskState = "done"
+)
+
+// JournalEntry is an answer of a channel about an order whose own group is out. It
+// lies in another group until that is back (money rules, rule 11).
+type JournalEntry struct {
+	OrderNo pay.OrderNo
+	// Answer is nil while only the look itself is leased.
+	Answer  *Answer
+	Until   time.Time // of the lease
+	Holder  string    // of the lease
+	Created time.Time
 }
 
 // Twin is what the choice between twins looks at.

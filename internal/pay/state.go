@@ -69,6 +69,17 @@ func (s RefundState) Valid() bool {
 	return false
 }
 
+// Money is what a revoke did with the buyer's money.
+type Money string
+
+// What becomes of the money of a revoke. Some channels do not say which: then the
+// bill does.
+const (
+	MoneyRefunded Money = "refunded" // it was taken and given back
+	MoneyClosed   Money = "closed"   // it was never taken
+	MoneyUnknown  Money = "unknown"
+)
+
 // MoveError is a move that the table does not have.
 type MoveError struct {
 	From, To State

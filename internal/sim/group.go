@@ -16,6 +16,8 @@ import (
 // link is one client's way to one server: order.Group over a network that can be
 // cut for this client alone.
 type link struct {
+	order.Payments // not simulated yet
+	order.Display  // the simulation shows nothing to anybody
 	srv    *server
 	life   *life         // of the client
 	who    string        // of the client, for the trace

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"time"
-
 	"paytool/internal/order"
 	"paytool/internal/pay"
 	"paytool/internal/shard"
@@ -14,6 +12,7 @@ import (
 
 // tx is one write transaction on a server, order.Tx.
 type tx struct {
+	order.Tx // what payments need, not simulated yet
 	link       *link
 	work       []func() // what its COMMIT makes true
 	rows       []*order.Order
@@ -191,26 +190,25 @@ func (t *tx) latest(s *server, no pay.OrderNo) *order.Order {
 	return s.orders[no]
 }
 
-func (t *tx) Void(ctx context.Context, no pay.OrderNo, version int64, twinOf pay.OrderNo, opID string, at time.Time) (done bool, err error) {
+func (t *tx) Move(ctx context.Context, before, after order.Order, _ order.Move) (done bool, err error) {
 	err = t.call(ctx, func(s *server, r *request) bool {
 		if s.readOnly {
 			r.answer(s.refuseWrite())
 			return false
 		}
-		wait, err := s.lock(t, lockName{no: no})
+		wait, err := s.lock(t, lockName{no: before.No})
 		if wait {
 			return true
 		}
-		before := t.latest(s, no)
-		if err == nil && before != nil && before.State == pay.Created && before.Version == version {
-			if wait, err = s.lock(t, lockName{key: before.Key, attempt: before.Attempt}); wait {
+		old := t.latest(s, before.No)
+		if err == nil && old != nil && old.State == before.State && old.Version == before.Version {
+			if wait, err = s.lock(t, lockName{key: old.Key, attempt: old.Attempt}); wait {
 				return true
 			}
-			row := *before
-			row.State, row.TwinOf, row.OpID, row.Updated = pay.Void, twinOf, opID, at
-			row.Version++
+			row := after
+			row.Group, row.Version = s.id, old.Version+1
 			t.rows = append(t.rows, &row)
-			t.work = append(t.work, func() { s.put(before, &row) })
+			t.work = append(t.work, func() { s.put(old, &row) })
 			done = true
 		}
 		r.answer(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"paytool/internal/order"
 	"paytool/internal/shard"
 )
 
@@ -48,6 +49,8 @@ const (
 
 // Group is one database group. It is safe for concurrent use.
 type Group struct {
+	order.Payments // not there yet
+	order.Display  // not there yet
 	id       shard.GroupID
 	log      *slog.Logger
 	primary  *node

@@ -21,6 +21,7 @@ const rollbackTimeout = 100 * time.Millisecond
 // one sends COMMIT without the caller's deadline, and a primary that froze would
 // hold the order for as long as the socket's timeout.
 type tx struct {
+	order.Tx // not there yet
 	node  *node
 	group shard.GroupID
 	conn  *sql.Conn // nil once the transaction has ended

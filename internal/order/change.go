@@ -1,0 +1,149 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"paytool/internal/pay"
+)
+
+// Times of a change. A fence stands for a moment only: an update waits for it
+// instead of being refused (hop design, rule 20).
+const (
+	fencePause    = 20 * time.Millisecond
+	fencePatience = 2 * time.Second
+	// decideWithin bounds the question what became of an unknown move.
+	decideWithin = 2 * time.Second
+)
+
+// errMoved means that somebody else moved the order at the same time.
+var errMoved = errors.New("the order was moved by somebody else at the same time")
+
+// write puts after over before inside a transaction, with a new operation id. It
+// is the one place where orders move, and so where the table of moves is asked.
+func (e *Engine) write(ctx context.Context, tx Tx, before, after Order, by pay.Mover, detail string) (bool, error) {
+	if after.OpID == before.OpID {
+		after.OpID = e.opID()
+	}
+	if before.State != after.State {
+		if _, err := pay.CheckMove(before.State, after.State, by); err != nil {
+			e.count("moves_refused")
+			return false, refuseInput(err)
+		}
+		after.Tries = 0
+	}
+	now := e.env.Now()
+	after.Updated = now
+	return tx.Move(ctx, before, after, Move{
+		OrderNo: before.No, Version: before.Version + 1, From: before.State, To: after.State, By: by,
+		OpID: after.OpID, At: now, Detail: clip(detail),
+	})
+}
+
+const maxDetail = 200
+
+// clip keeps a few words for people within their column.
+func clip(s string) string {
+	if r := []rune(s); len(r) > maxDetail {
+		return string(r[:maxDetail-1]) + "…"
+	}
+	return s
+}
+
+// edit changes a copy of an order inside the transaction that holds its row. What
+// belongs to the move (a refund, a task) it writes through tx. An *Error or a
+// business error ends the transaction with nothing written.
+type edit func(tx Tx, o *Order) (detail string, err error)
+
+// change moves an order by one transaction on its group's primary, and decides an
+// unknown outcome by its operation id before it returns. An error with outcome
+// Unknown remains only where the group did not answer for decideWithin.
+func (e *Engine) change(ctx context.Context, no pay.OrderNo, by pay.Mover, f edit) (Order, error) {
+	giveUp := e.env.Now().Add(fencePatience)
+	for {
+		o, err := e.changeOnce(ctx, no, by, f)
+		if !errors.Is(err, errNotOwned) {
+			return o, err
+		}
+		e.reload(ctx) // a fence, or the tag has a new owner
+		if !e.env.Now().Before(giveUp) || e.env.Sleep(ctx, fencePause) != nil {
+			return Order{}, errGroupDown(o.Group, no, err)
+		}
+	}
+}
+
+func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, by pay.Mover, f edit) (Order, error) {
+	m, err := e.ownerOf(no)
+	if err != nil {
+		return Order{}, errUnknownTag(no, err)
+	}
+	op := e.opID()
+	var after Order
+	err = e.onTag(ctx, m, no, pay.Key{}, func(tx Tx) error {
+		before, err := tx.LockOrder(ctx, no)
+		if err != nil {
+			return err
+		}
+		after = before
+		detail, err := f(tx, &after)
+		if err != nil {
+			return err
+		}
+		after.OpID = op
+		done, err := e.write(ctx, tx, before, after, by, detail)
+		if err == nil && !done {
+			err = errMoved
+		}
+		after.Version = before.Version + 1
+		return err
+	})
+	after.Group = m.ID()
+	switch refused := (*Error)(nil); {
+	case err == nil:
+		return after, nil
+	case errors.As(err, &refused), errors.Is(err, errNotOwned):
+		return after, err
+	case errors.Is(err, errMoved):
+		return after, &Error{Code: CodeMoved, Outcome: NotCommitted, Message: fmt.Sprintf("order %s: %v", no, err), Hint: "ask again", RetryAfter: fencePause, Err: err}
+	case errors.Is(err, ErrNotFound):
+		return after, errNotFound(no, m.ID(), err)
+	case outcomeOf(err) == Unknown:
+		return e.decide(ctx, m, after, op, err)
+	}
+	return after, errGroupDown(m.ID(), no, err)
+}
+
+// decide finds out what became of a move whose commit got no answer, by its
+// operation id, under the row's lock: once the lock is had, the transaction has
+// ended one way or the other.
+func (e *Engine) decide(ctx context.Context, m *member, after Order, op string, why error) (Order, error) {
+	dctx, cancel := e.env.WithTimeout(context.WithoutCancel(ctx), decideWithin)
+	defer cancel()
+	for {
+		row, err := e.readPrimary(dctx, after.No)
+		switch {
+		case err == nil && row.OpID == op:
+			return row, nil
+		case err == nil && row.Version < after.Version:
+			return row, errGroupDown(m.ID(), after.No, why)
+		case err == nil: // others moved it since; was ours among the moves before?
+			moves, err := m.Moves(dctx, after.No)
+			for _, mv := range moves {
+				if mv.OpID == op {
+					return row, nil
+				}
+			}
+			if err == nil {
+				return row, errGroupDown(m.ID(), after.No, why)
+			}
+		}
+		if e.env.Sleep(dctx, fencePause) != nil {
+			e.count("moves_unknown")
+			return after, &Error{Code: CodeUnknownOutcome, Outcome: Unknown, RetryAfter: time.Second, Err: why,
+				Message: fmt.Sprintf("whether order %s was moved to %s is unknown: group %d does not answer: %v", after.No, after.State, m.ID(), why),
+				Hint:    "it is looked at again when the group is back; read the order then"}
+		}
+	}
+}
