@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
