@@ -23,12 +23,12 @@ var errMoved = errors.New("the order was moved by somebody else at the same time
 
 // write puts after over before inside a transaction, with a new operation id. It
 // is the one place where orders move, and so where the table of moves is asked.
-func (e *Engine) write(ctx context.Context, tx Tx, before, after Order, by pay.Mover, detail string) (bool, error) {
+func (e *Engine) write(ctx context.Context, tx Tx, before, after Order, reason why) (bool, error) {
 	if after.OpID == before.OpID {
 		after.OpID = e.opID()
 	}
 	if before.State != after.State {
-		if _, err := pay.CheckMove(before.State, after.State, by); err != nil {
+		if _, err := pay.CheckMove(before.State, after.State, reason.by); err != nil {
 			e.count("moves_refused")
 			return false, refuseInput(err)
 		}
@@ -37,8 +37,8 @@ func (e *Engine) write(ctx context.Context, tx Tx, before, after Order, by pay.M
 	now := e.env.Now()
 	after.Updated = now
 	return tx.Move(ctx, before, after, Move{
-		OrderNo: before.No, Version: before.Version + 1, From: before.State, To: after.State, By: by,
-		OpID: after.OpID, At: now, Detail: clip(detail),
+		OrderNo: before.No, Version: before.Version + 1, From: before.State, To: after.State, By: reason.by,
+		OpID: after.OpID, At: now, Detail: clip(reason.detail),
 	})
 }
 
@@ -52,18 +52,36 @@ func clip(s string) string {
 	return s
 }
 
+// why is the reason of a move.
+type why struct {
+	by     pay.Mover
+	detail string
+}
+
 // edit changes a copy of an order inside the transaction that holds its row. What
-// belongs to the move (a refund, a task) it writes through tx. An *Error or a
-// business error ends the transaction with nothing written.
-type edit func(tx Tx, o *Order) (detail string, err error)
+// belongs to the move (a refund, a task) it writes through the change. An *Error or
+// a business error ends the transaction with nothing written, and so does
+// errNothing, which is no failure.
+type edit func(c *change, o *Order) (why, error)
+
+// errNothing ends a change that turned out to have nothing to do.
+var errNothing = errors.New("nothing to change")
+
+// change is one transaction about one order.
+type change struct {
+	Tx
+	ctx    context.Context
+	e      *Engine
+	opened []Task
+}
 
 // change moves an order by one transaction on its group's primary, and decides an
 // unknown outcome by its operation id before it returns. An error with outcome
 // Unknown remains only where the group did not answer for decideWithin.
-func (e *Engine) change(ctx context.Context, no pay.OrderNo, by pay.Mover, f edit) (Order, error) {
+func (e *Engine) change(ctx context.Context, no pay.OrderNo, f edit) (Order, error) {
 	giveUp := e.env.Now().Add(fencePatience)
 	for {
-		o, err := e.changeOnce(ctx, no, by, f)
+		o, err := e.changeOnce(ctx, no, f)
 		if !errors.Is(err, errNotOwned) {
 			return o, err
 		}
@@ -74,25 +92,31 @@ func (e *Engine) change(ctx context.Context, no pay.OrderNo, by pay.Mover, f edi
 	}
 }
 
-func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, by pay.Mover, f edit) (Order, error) {
+func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, f edit) (Order, error) {
 	m, err := e.ownerOf(no)
 	if err != nil {
 		return Order{}, errUnknownTag(no, err)
 	}
+	if cause, down := e.fleet.Down(m.ID()); down {
+		return Order{Group: m.ID()}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
+	}
 	op := e.opID()
 	var after Order
+	var tasks []Task
 	err = e.onTag(ctx, m, no, pay.Key{}, func(tx Tx) error {
 		before, err := tx.LockOrder(ctx, no)
 		if err != nil {
 			return err
 		}
 		after = before
-		detail, err := f(tx, &after)
+		c := &change{Tx: tx, ctx: ctx, e: e}
+		reason, err := f(c, &after)
 		if err != nil {
 			return err
 		}
+		tasks = c.opened
 		after.OpID = op
-		done, err := e.write(ctx, tx, before, after, by, detail)
+		done, err := e.write(ctx, tx, before, after, reason)
 		if err == nil && !done {
 			err = errMoved
 		}
@@ -100,19 +124,30 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, by pay.Mover, f
 		return err
 	})
 	after.Group = m.ID()
-	switch refused := (*Error)(nil); {
-	case err == nil:
-		return after, nil
-	case errors.As(err, &refused), errors.Is(err, errNotOwned):
-		return after, err
-	case errors.Is(err, errMoved):
-		return after, &Error{Code: CodeMoved, Outcome: NotCommitted, Message: fmt.Sprintf("order %s: %v", no, err), Hint: "ask again", RetryAfter: fencePause, Err: err}
-	case errors.Is(err, ErrNotFound):
-		return after, errNotFound(no, m.ID(), err)
-	case outcomeOf(err) == Unknown:
-		return e.decide(ctx, m, after, op, err)
+	if err != nil {
+		after, err = e.changeFailed(ctx, m, after, op, err)
 	}
-	return after, errGroupDown(m.ID(), no, err)
+	if err == nil {
+		e.alarm(tasks...)
+	}
+	return after, err
+}
+
+func (e *Engine) changeFailed(ctx context.Context, m *member, o Order, op string, err error) (Order, error) {
+	refused := (*Error)(nil)
+	switch {
+	case errors.Is(err, errNothing):
+		return o, nil
+	case errors.As(err, &refused), errors.Is(err, errNotOwned):
+		return o, err
+	case errors.Is(err, errMoved):
+		return o, errMovedMeanwhile(o.No)
+	case errors.Is(err, ErrNotFound):
+		return o, errNotFound(o.No, m.ID(), err)
+	case outcomeOf(err) == Unknown:
+		return e.decide(ctx, m, o, op, err)
+	}
+	return o, errGroupDown(m.ID(), o.No, err)
 }
 
 // decide finds out what became of a move whose commit got no answer, by its

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -204,7 +205,7 @@ func (c *creation) order(no pay.OrderNo, g shard.GroupID) Order {
 	now := c.e.env.Now()
 	return Order{
 		No: no, Key: c.Key, Attempt: c.attempt, State: pay.Created, Amount: c.Amount, Channel: c.Channel,
-		TerminalID: c.TerminalID, Subject: c.Subject, Created: now, Updated: now, Shadow: c.Shadow,
+		TerminalID: c.TerminalID, Subject: c.Subject, Created: now, Updated: now, Due: now.Add(c.e.opts.Expiry), Shadow: c.Shadow,
 		Version: 1, OpID: c.e.opID(), Group: g,
 	}
 }
@@ -236,6 +237,7 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 	})
 	if err == nil {
 		for _, g := range above {
+			c.e.trace(o.No, "hop", fmt.Sprintf("past group %d (%s) into group %d", g, c.reason(g), m.ID()))
 			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: g, At: o.Created})
 		}
 	}

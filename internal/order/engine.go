@@ -37,8 +37,23 @@ type Options struct {
 	MaxAmount     pay.Fen       // 100,000,000 fen
 	Health        shard.HealthOptions
 
+	// Channels move the money. The first one is used where an order names none.
+	Channels []Channel
+	// Guard says what a payment does when a group does not tell whether it holds
+	// another attempt of the key (money rules, rule 7). "" is GuardAsk for groups
+	// with replicas and GuardPay for those in AsyncGroups.
+	Guard      GuardPolicy
+	RevokePaid bool // a cashier may revoke a paid order instead of refunding it
+	Timetable  Timetable
+
+	GuardTimeout   time.Duration // 100 ms
+	ChannelTimeout time.Duration // of one call (5 s)
+
 	// OnEvent hears of ejections and readmissions, after they are logged.
 	OnEvent func(shard.Event)
+	// OnTrace hears what happens to single orders beside their moves: tries, hops,
+	// calls and answers. It must be fast and safe for concurrent use.
+	OnTrace func(TraceEvent)
 }
 
 func (o Options) withDefaults() Options {
@@ -49,8 +64,14 @@ func (o Options) withDefaults() Options {
 	o.ProbeTimeout = orDefault(o.ProbeTimeout, 250*time.Millisecond)
 	o.Expiry = orDefault(o.Expiry, 15*time.Minute)
 	o.MaxAmount = orDefault(o.MaxAmount, 100_000_000)
+	o.GuardTimeout = orDefault(o.GuardTimeout, 100*time.Millisecond)
+	o.ChannelTimeout = orDefault(o.ChannelTimeout, 5*time.Second)
+	o.Timetable = o.Timetable.withDefaults()
 	if o.OnEvent == nil {
 		o.OnEvent = func(shard.Event) {}
+	}
+	if o.OnTrace == nil {
+		o.OnTrace = func(TraceEvent) {}
 	}
 	return o
 }
@@ -124,10 +145,10 @@ func defaultReport(g shard.GroupID, weight int) shard.Report {
 // Fleet is this instance's view of the groups.
 func (e *Engine) Fleet() *shard.Fleet { return e.fleet }
 
-// Run probes the groups, follows the topology, settles doubts and sweeps, until
-// the context ends. It then releases the leases and returns.
+// Run probes the groups, follows the topology, settles doubts, sweeps, and carries
+// open payments, revokes, refunds and tasks on, until the context ends. It then releases the leases and returns.
 func (e *Engine) Run(ctx context.Context) {
-	loops := []func(context.Context){e.followTopology, e.settleLoop}
+	loops := []func(context.Context){e.followTopology, e.settleLoop, e.dueLoop}
 	for _, m := range e.members {
 		loops = append(loops, func(ctx context.Context) { e.watch(ctx, m) })
 	}

@@ -24,12 +24,12 @@ const (
 	CodeCancelled      = "cancelled"
 	CodeMoved          = "moved_meanwhile"
 
-	CodeOrderEnded     = "order_ended"      // closed, revoked: the answer is 410
-	CodeOrderExpired   = "order_expired"    // never sent, and too old to be
-	CodeOrderOpen      = "order_open"       // a payment or revoke is under way
-	CodeNotPaid        = "not_paid"         // a refund needs a paid order
-	CodeRiskDouble     = "risk_double"      // the cashier has to confirm
-	CodeGuardSilent    = "guard_silent"     // a group did not answer the guard
+	CodeOrderEnded     = "order_ended"   // closed, revoked: the answer is 410
+	CodeOrderExpired   = "order_expired" // never sent, and too old to be
+	CodeOrderOpen      = "order_open"    // a payment or revoke is under way
+	CodeNotPaid        = "not_paid"      // a refund needs a paid order
+	CodeRiskDouble     = "risk_double"   // the cashier has to confirm
+	CodeGuardSilent    = "guard_silent"  // a group did not answer the guard
 	CodeChannelUnknown = "unknown_channel"
 	CodeShadowChannel  = "shadow_needs_simulated_channel"
 	CodeRandomChoice   = "random_selection" // no idempotency, no real money

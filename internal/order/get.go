@@ -43,8 +43,11 @@ func (e *Engine) find(ctx context.Context, no pay.OrderNo) (Order, error) {
 		return Order{}, &Error{Code: pay.CodeUnknownTag, Outcome: NotCommitted,
 			Message: fmt.Sprintf("order %s lies in group %d, which the config does not have", no, g), Hint: "add the group to the config"}
 	}
-	o, err := m.Find(ctx, no, !e.fleet.Admitted(g) && !m.primaryAnswers())
+	down := !e.fleet.Admitted(g) && !m.primaryAnswers()
+	o, err := m.Find(ctx, no, down)
 	switch {
+	case err == nil && down:
+		return e.journaled(ctx, o), nil
 	case err == nil:
 		return o, nil
 	case errors.Is(err, ErrNotFound):

@@ -65,8 +65,9 @@ type Payments interface {
 	Read(ctx context.Context, no pay.OrderNo) (Order, error)
 	// FindKeyFresh reads the live rows of a key for the guard before pay: on the
 	// primary, or where that does not answer on the replicas, if every one of them
-	// answers and has applied all that it received (money rules, rule 7).
-	FindKeyFresh(ctx context.Context, key pay.Key) ([]Order, error)
+	// answers and has applied all that it received (money rules, rule 7). With the
+	// primary out (down is true) it is not asked.
+	FindKeyFresh(ctx context.Context, key pay.Key, down bool) ([]Order, error)
 	// Moves lists the moves of an order on the primary, oldest first.
 	Moves(ctx context.Context, no pay.OrderNo) ([]Move, error)
 	// DueOrders lists orders of these states whose Due has come, the longest due
@@ -108,8 +109,8 @@ type Display interface {
 	Tasks(ctx context.Context, state TaskState, shadow bool, limit int) ([]Task, error)
 	// FindTask reads a task on the primary, or answers ErrNotFound.
 	FindTask(ctx context.Context, id string) (Task, error)
-	// Entries yields our entries of a day (money rules aside: product contract "our
-	// entries"), shadow ones left out. An error of yield ends it and is returned.
+	// Entries yields our entries of a span of time, shadow ones left out. An error
+	// of yield ends it and is returned.
 	Entries(ctx context.Context, from, to time.Time, yield func(pay.Entry) error) error
 	// PurgeShadow deletes at most limit shadow orders created before a time, with
 	// everything that belongs to them, and returns how many. Orders of an open

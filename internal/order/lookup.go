@@ -25,8 +25,7 @@ func (c *creation) lookUp(ctx context.Context) (Order, bool) {
 }
 
 // askGroups reads the live rows of a key in the groups, concurrently, and names
-// those that did not answer within LookupTimeout. Rows of tags that their group
-// does not own (any more) are left out: during a move a tag lies in two groups.
+// those that did not answer within LookupTimeout.
 func (e *Engine) askGroups(ctx context.Context, key pay.Key, groups []shard.GroupID) (found []Order, silent []shard.GroupID) {
 	ctx, cancel := e.env.WithTimeout(ctx, e.opts.LookupTimeout)
 	defer cancel()
@@ -41,12 +40,7 @@ func (e *Engine) askGroups(ctx context.Context, key pay.Key, groups []shard.Grou
 		}
 		found = append(found, rows...)
 	})
-	topo := e.fleet.Topology()
-	found = slices.DeleteFunc(found, func(o Order) bool {
-		owner, err := topo.Locate(o.No)
-		return err != nil || owner != o.Group
-	})
-	return found, silent
+	return e.owned(found), silent
 }
 
 var errNotAsked = errors.New("not asked: look-ups in this group get no answer")

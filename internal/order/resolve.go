@@ -96,8 +96,10 @@ func (e *Engine) settleTwins(ctx context.Context, first, second Order, by pay.Mo
 	case pay.KeepBoth:
 		return Kept, nil
 	case pay.BothSent:
-		e.log.Error("two orders of one key were sent to a channel", logKey, first.Key, logOrder, first.No, "twin", second.No)
-		return BothSent, nil
+		if first.State != pay.Paid || second.State != pay.Paid {
+			return "", fmt.Errorf("orders %s (%s) and %s (%s) of one key were both sent; whether both are paid is not settled yet", first.No, first.State, second.No, second.State)
+		}
+		return BothSent, e.paidTwice(ctx, first, second)
 	case pay.KeepFirst:
 		keep, loser, how = first.No, second.No, Kept
 	case pay.KeepSecond:

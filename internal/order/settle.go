@@ -149,7 +149,7 @@ func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo, by pay
 		}
 		after := row
 		after.State, after.TwinOf, after.Due = pay.Void, winner, time.Time{}
-		done, err = e.write(ctx, tx, row, after, by, "twin of "+winner.String())
+		done, err = e.write(ctx, tx, row, after, why{by, "twin of " + winner.String()})
 		return err
 	})
 	return done && err == nil, err

@@ -52,3 +52,13 @@ func JudgeTwins(first, second Twin) Verdict {
 	}
 	return KeepSecond
 }
+
+// GuardKeepsSecond decides between two CREATED orders of one key before one of them
+// is paid: the lower (attempt, order_no) stays (rule 7). For one attempt this is
+// JudgeTwins' choice.
+func GuardKeepsSecond(first, second Twin) bool {
+	if first.Attempt != second.Attempt {
+		return second.Attempt < first.Attempt
+	}
+	return JudgeTwins(first, second) == KeepSecond
+}

@@ -218,6 +218,22 @@ func (f *Fleet) Admitted(g GroupID) bool {
 	return m != nil && m.health.ejected == nil
 }
 
+// Down reports whether, and why, updates have nothing to expect of the group: its
+// last probe failed, or it was never reached. A group that only creates fail in is
+// not down.
+func (f *Fleet) Down(g GroupID) (Cause, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.members[g]
+	switch {
+	case m == nil:
+		return Unknown, true
+	case m.health.ejected == nil || m.health.ejected.ByCreates:
+		return "", false
+	}
+	return m.health.ejected.Cause, true
+}
+
 // Status is one group as this instance sees it.
 type Status struct {
 	Group    Group

@@ -1,0 +1,240 @@
+package order
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"paytool/internal/pay"
+)
+
+// Paces of the due loop.
+const (
+	dueEvery    = 250 * time.Millisecond
+	dueBatch    = 100 // of one group and one pass
+	dueAtOnce   = 8   // calls of a channel at a time, in one group
+	expireBatch = 200
+	dueTimeout  = 5 * time.Second // of one list
+)
+
+// dueLoop carries on what has come due: open payments and revokes, refunds, tasks,
+// unsent orders that are too old, answers that wait for their group. Whichever
+// instance comes first does it; the others lose the compare-and-set.
+func (e *Engine) dueLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = e.env.Sleep(ctx, dueEvery) // the loop looks at the context itself
+		if ctx.Err() == nil {
+			e.Due(ctx)
+		}
+	}
+}
+
+// Due makes one pass over everything that has come due and returns how much that
+// was. Run does so all the time.
+func (e *Engine) Due(ctx context.Context) int {
+	var mu sync.Mutex
+	total := 0
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		n := e.dueIn(ctx, e.members[i])
+		mu.Lock()
+		defer mu.Unlock()
+		total += n
+	})
+	return total
+}
+
+func (e *Engine) dueIn(ctx context.Context, m *member) int {
+	if _, down := e.fleet.Down(m.ID()); down {
+		return e.dueWhileDown(ctx, m)
+	}
+	return e.dueOrders(ctx, m) + e.dueRefunds(ctx, m) + e.dueTasks(ctx, m) + e.expire(ctx, m) + e.applyJournal(ctx, m)
+}
+
+// dueStates are those in which an order waits for somebody. A PAID one does where
+// it has to be checked for a second payment of its key.
+var dueStates = []pay.State{pay.Paying, pay.Revoking, pay.Paid}
+
+func (e *Engine) dueOrders(ctx context.Context, m *member) int {
+	if len(e.opts.Channels) == 0 {
+		return 0
+	}
+	due := dueList(ctx, e, m, "orders", func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, e.env.Now(), dueStates, dueBatch, false)
+	})
+	e.each(ctx, len(due), func(ctx context.Context, i int) {
+		if err := e.orderDue(ctx, due[i]); err != nil && !isMoved(err) {
+			e.log.Warn("open order not carried on", logOrder, due[i].No, "state", due[i].State, logErr, err)
+		}
+	})
+	return len(due)
+}
+
+// orderDue takes the order for itself by moving its due time, then does what its
+// state asks for.
+func (e *Engine) orderDue(ctx context.Context, listed Order) error {
+	if _, err := e.channelFor(listed, ""); err != nil {
+		return nil // another engine has its channel
+	}
+	o, err := e.change(ctx, listed.No, func(_ *change, o *Order) (why, error) {
+		if o.Version != listed.Version {
+			return why{}, errMovedMeanwhile(o.No)
+		}
+		o.Due = e.env.Now().Add(e.opts.Timetable.Handover)
+		return why{byLook, "taken by " + e.opts.Name}, nil
+	})
+	if err != nil {
+		return err
+	}
+	switch o.State {
+	case pay.Paying:
+		_, err = e.look(ctx, o)
+	case pay.Revoking:
+		_, err = e.revokeStep(ctx, o)
+	case pay.Paid:
+		_, err = e.checkDouble(ctx, o)
+	default:
+	}
+	return err
+}
+
+func (e *Engine) dueRefunds(ctx context.Context, m *member) int {
+	due := dueList(ctx, e, m, "refunds", func(ctx context.Context) ([]Refund, error) {
+		return m.DueRefunds(ctx, e.env.Now(), dueBatch)
+	})
+	e.each(ctx, len(due), func(ctx context.Context, i int) {
+		if err := e.refundDue(ctx, due[i]); err != nil && !isMoved(err) {
+			e.log.Warn("refund not carried on", logOrder, due[i].OrderNo, "refund_no", due[i].No, logErr, err)
+		}
+	})
+	return len(due)
+}
+
+func (e *Engine) refundDue(ctx context.Context, listed Refund) error {
+	var r Refund
+	o, err := e.change(ctx, listed.OrderNo, func(c *change, o *Order) (why, error) {
+		all, err := c.LockRefunds(ctx, o.No)
+		if err != nil {
+			return why{}, err
+		}
+		i := slices.IndexFunc(all, func(have Refund) bool { return have.No == listed.No && have.Version == listed.Version })
+		if i < 0 {
+			return why{}, errMovedMeanwhile(o.No)
+		}
+		r = all[i]
+		r.Due = e.env.Now().Add(e.opts.Timetable.Handover)
+		r.Tries = max(r.Tries, 1) // it may have been sent: ask first
+		r.Version++
+		_, err = c.PutRefund(ctx, r)
+		return why{byLook, "refund " + r.No + " taken by " + e.opts.Name}, err
+	})
+	if err != nil {
+		return err
+	}
+	ch, err := e.channelFor(o, "")
+	if err != nil {
+		return nil // another engine has its channel
+	}
+	_, _, err = e.refundStep(ctx, ch, o, r)
+	return err
+}
+
+func (e *Engine) dueTasks(ctx context.Context, m *member) int {
+	due := dueList(ctx, e, m, "tasks", func(ctx context.Context) ([]Task, error) {
+		return m.DueTasks(ctx, e.env.Now(), dueBatch)
+	})
+	e.each(ctx, len(due), func(ctx context.Context, i int) {
+		if due[i].Kind != TaskMoneyBack {
+			return
+		}
+		if err := e.moneyBackStep(ctx, due[i]); err != nil && !isMoved(err) {
+			e.log.Warn("task not carried on", "task", due[i].ID, logErr, err)
+		}
+	})
+	return len(due)
+}
+
+// expire closes orders that were never sent and are too old, many in one
+// transaction.
+func (e *Engine) expire(ctx context.Context, m *member) (closed int) {
+	due := dueList(ctx, e, m, "unsent orders", func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, e.env.Now(), []pay.State{pay.Created}, expireBatch, false)
+	})
+	byTag := map[pay.Tag][]pay.OrderNo{}
+	for _, o := range due {
+		byTag[o.No.Tag()] = append(byTag[o.No.Tag()], o.No)
+	}
+	for tag, orders := range byTag {
+		n, err := m.Expire(ctx, tag, orders, e.env.Now(), e.opID())
+		if err != nil {
+			e.log.Warn("unsent orders not expired", logGroup, m.ID(), logErr, err)
+		}
+		closed += n
+	}
+	return closed
+}
+
+// dueList reads a list of what has come due. A group that does not answer has none
+// this time.
+func dueList[T any](ctx context.Context, e *Engine, m *member, what string, list func(ctx context.Context) ([]T, error)) []T {
+	ctx, cancel := e.env.WithTimeout(ctx, dueTimeout)
+	defer cancel()
+	all, err := list(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.Debug("due "+what+" not read", logGroup, m.ID(), logErr, err)
+		}
+		return nil
+	}
+	return all
+}
+
+// each runs f for 0 to n-1, a bounded number at a time.
+func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i int)) {
+	if n == 0 {
+		return
+	}
+	workers := min(n, dueAtOnce)
+	e.env.Gather(ctx, workers, func(ctx context.Context, worker int) {
+		for i := worker; i < n && ctx.Err() == nil; i += workers {
+			f(ctx, i)
+		}
+	})
+}
+
+// dueWhileDown asks the channel about open payments of a group that is out, so that
+// the cashier hears the truth; the answers wait in another group's journal.
+func (e *Engine) dueWhileDown(ctx context.Context, m *member) int {
+	if len(e.opts.Channels) == 0 {
+		return 0
+	}
+	due := dueList(ctx, e, m, "orders of a group that is out", func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, e.env.Now(), []pay.State{pay.Paying}, dueBatch, true)
+	})
+	e.each(ctx, len(due), func(ctx context.Context, i int) { e.lookWhileDown(ctx, due[i]) })
+	return len(due)
+}
+
+func (e *Engine) lookWhileDown(ctx context.Context, o Order) {
+	ch, err := e.channelFor(o, "")
+	if err != nil {
+		return
+	}
+	holder, ok := e.stand(o)
+	if !ok {
+		return
+	}
+	now := e.env.Now()
+	leased, err := holder.LeaseJournal(ctx, JournalEntry{OrderNo: o.No, Holder: e.opts.Holder, Until: now.Add(e.opts.Timetable.Handover), Created: now}, now)
+	if err != nil || !leased {
+		return
+	}
+	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
+	a := ch.Query(cctx, o.Account, o.No)
+	cancel()
+	if a.Definite() {
+		_, err := e.keepAnswer(ctx, o, a, errors.New("its group is out"))
+		e.log.Debug("answer kept for a group that is out", logOrder, o.No, "verdict", a.Verdict, logErr, err)
+	}
+}

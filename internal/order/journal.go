@@ -1,0 +1,117 @@
+package order
+
+import (
+	"context"
+	"fmt"
+
+	"paytool/internal/pay"
+)
+
+// stand is the group that keeps what cannot be written in an order's own: the first
+// other one in the ranking of its key that takes writes.
+func (e *Engine) stand(o Order) (*member, bool) {
+	for _, g := range e.fleet.Topology().Rank(o.Key) {
+		if _, down := e.fleet.Down(g); g == o.Group || down {
+			continue
+		}
+		if m, ok := e.member(g); ok {
+			return m, true
+		}
+	}
+	return nil, false
+}
+
+// keepAnswer journals a definite answer about an order whose group cannot be told,
+// and answers with the truth: a success is PAID, being recorded. Whether the
+// journal takes it or not, the channel says the same again when it is asked.
+func (e *Engine) keepAnswer(ctx context.Context, o Order, a Answer, cause error) (Order, error) {
+	if !a.Definite() {
+		return o, cause
+	}
+	err := error(errGroupDown(o.Group, o.No, cause))
+	if holder, ok := e.stand(o); ok {
+		kctx, cancel := e.env.WithTimeout(context.WithoutCancel(ctx), e.opts.CreateTimeout)
+		err = holder.PutJournal(kctx, JournalEntry{OrderNo: o.No, Answer: &a, Created: e.env.Now()})
+		cancel()
+	}
+	e.count("answers_journaled")
+	if err != nil {
+		e.log.Warn("answer not journaled; the channel is asked again", logOrder, o.No, logErr, err)
+	}
+	e.trace(o.No, "journaled", string(a.Verdict))
+	if o.State != pay.Paying || (a.Verdict == Success && contradicts(o, a) != "") {
+		return o, cause
+	}
+	return recorded(o, a), nil
+}
+
+// recorded is an order as it will be once its group knows the answer.
+func recorded(o Order, a Answer) Order {
+	switch a.Verdict {
+	case Success:
+		o.State, o.ChannelTradeNo, o.PaidAt = pay.Paid, a.TradeNo, a.At
+	case Failed, ClosedByChannel:
+		o.State = pay.Closed
+	case RevokedByChannel:
+		o.State = pay.Revoked
+	default:
+		return o
+	}
+	o.Recording = true
+	return o
+}
+
+// applyJournal writes the answers that a group keeps for others that are back, by
+// compare-and-set like any answer.
+func (e *Engine) applyJournal(ctx context.Context, holder *member) (applied int) {
+	entries := dueList(ctx, e, holder, "journal", func(ctx context.Context) ([]JournalEntry, error) {
+		return holder.Journal(ctx, pay.OrderNo{}, dueBatch)
+	})
+	for _, entry := range entries {
+		m, err := e.ownerOf(entry.OrderNo)
+		if err != nil || entry.Answer == nil {
+			continue
+		}
+		if _, down := e.fleet.Down(m.ID()); down {
+			continue
+		}
+		if err := e.applyEntry(ctx, holder, entry); err != nil {
+			e.log.Warn("journaled answer not applied yet", logOrder, entry.OrderNo, logErr, err)
+			continue
+		}
+		applied++
+	}
+	return applied
+}
+
+func (e *Engine) applyEntry(ctx context.Context, holder *member, entry JournalEntry) error {
+	o, err := e.readNow(ctx, entry.OrderNo)
+	if err != nil {
+		return err
+	}
+	after, err := e.conclude(ctx, o, *entry.Answer)
+	switch {
+	case err != nil:
+		return err
+	case after.Recording:
+		return fmt.Errorf("group %d is out again", o.Group)
+	}
+	return holder.DropJournal(ctx, entry.OrderNo)
+}
+
+// journaled adds what other groups know about an order whose own group is out.
+func (e *Engine) journaled(ctx context.Context, o Order) Order {
+	if o.State != pay.Paying {
+		return o
+	}
+	for _, m := range e.members {
+		if _, down := e.fleet.Down(m.ID()); down || m.ID() == o.Group {
+			continue
+		}
+		entries, err := m.Journal(ctx, o.No, 1)
+		if err == nil && len(entries) > 0 && entries[0].Answer != nil && contradicts(o, *entries[0].Answer) == "" {
+			return recorded(o, *entries[0].Answer)
+		}
+	}
+	return o
+}

@@ -1,0 +1,227 @@
+package order
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+// TraceEvent is something that happened to an order beside its moves: a try, a hop,
+// a call of a channel and its answer. It is told, not stored in the groups.
+type TraceEvent struct {
+	At      time.Time
+	OrderNo pay.OrderNo
+	What    string // one word: "hop", "pay_sent", "answer", ...
+	Detail  string
+}
+
+func (e *Engine) trace(no pay.OrderNo, what, detail string) {
+	e.opts.OnTrace(TraceEvent{At: e.env.Now(), OrderNo: no, What: what, Detail: detail})
+}
+
+// Trace is everything that the groups know about one key, for people.
+type Trace struct {
+	Key      pay.Key
+	Attempts []Order // every row of the key, VOID ones too, by number
+	Hops     []Hop
+	Moves    []Move // of all attempts, by time
+	Refunds  []Refund
+	Revokes  []Revoke
+	Missing  []shard.GroupID // they did not answer
+}
+
+// Trace collects what all groups know about the key of an order. A group that does
+// not answer is named; that the order itself is nowhere is an *Error.
+func (e *Engine) Trace(ctx context.Context, no pay.OrderNo) (Trace, error) {
+	ctx, cancel := e.env.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	o, err := e.find(ctx, no)
+	if err != nil {
+		return Trace{}, err
+	}
+	t := Trace{Key: o.Key}
+	for _, m := range e.members {
+		if err := t.collect(ctx, m); err != nil {
+			e.log.Debug("trace without a group", logGroup, m.ID(), logErr, err)
+			t.Missing = append(t.Missing, m.ID())
+		}
+	}
+	slices.SortFunc(t.Attempts, func(a, b Order) int { return a.No.Compare(b.No) })
+	slices.SortStableFunc(t.Moves, func(a, b Move) int { return a.At.Compare(b.At) })
+	slices.SortFunc(t.Hops, func(a, b Hop) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Above, b.Above))
+	})
+	return t, nil
+}
+
+func (t *Trace) collect(ctx context.Context, m *member) error {
+	rows, err := m.KeyRows(ctx, t.Key)
+	if err != nil {
+		return err
+	}
+	hops, err := m.KeyHops(ctx, t.Key)
+	if err != nil {
+		return err
+	}
+	t.Attempts, t.Hops = append(t.Attempts, rows...), append(t.Hops, hops...)
+	for _, o := range rows {
+		moves, err := m.Moves(ctx, o.No)
+		if err != nil {
+			return err
+		}
+		refunds, err := m.ReadRefunds(ctx, o.No)
+		if err != nil {
+			return err
+		}
+		revokes, err := m.ReadRevokes(ctx, o.No)
+		if err != nil {
+			return err
+		}
+		t.Moves, t.Refunds, t.Revokes = append(t.Moves, moves...), append(t.Refunds, refunds...), append(t.Revokes, revokes...)
+	}
+	return nil
+}
+
+// Supplement marks an order that we ended as paid after all (补单). Two different
+// persons have approved it, and the channel says now, asked afresh, that exactly
+// this amount was paid under exactly this number. An error is an *Error.
+func (e *Engine) Supplement(ctx context.Context, no pay.OrderNo, approvers [2]string, reason string) (Order, error) {
+	for i, person := range approvers {
+		if err := pay.CheckField(fmt.Sprintf("approver %d", i+1), person, 1, pay.MaxTerminalID); err != nil {
+			return Order{}, refuseInput(err)
+		}
+	}
+	if approvers[0] == approvers[1] {
+		return Order{}, refuseInput(&pay.InputError{Code: pay.CodeInvalidField, Field: "approver 2", Reason: "is the same person as the first one"})
+	}
+	o, err := e.readNow(ctx, no)
+	if err != nil {
+		return o, err
+	}
+	ch, err := e.channelFor(o, "")
+	if err != nil {
+		return o, err
+	}
+	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
+	a := ch.Query(cctx, o.Account, o.No)
+	cancel()
+	if a.Verdict != Success || contradicts(o, a) != "" {
+		return o, &Error{Code: pay.CodeMoveRefused, Outcome: NotCommitted,
+			Message: fmt.Sprintf("the channel does not say that order %s was paid: %s %s %s", no, a.Verdict, a.Code, contradicts(o, a))}
+	}
+	return e.change(ctx, no, func(_ *change, o *Order) (why, error) {
+		o.State, o.ChannelTradeNo, o.PaidAt, o.TwinOf = pay.Paid, a.TradeNo, a.At, pay.OrderNo{}
+		o.RiskDouble, o.Due = true, e.env.Now() // its key is looked at in every group
+		return why{pay.BySupplement, fmt.Sprintf("%s, approved by %s and %s", reason, approvers[0], approvers[1])}, nil
+	})
+}
+
+type moveJSON struct {
+	OrderNo pay.OrderNo `json:"order_no"`
+	Version int64       `json:"version"`
+	From    pay.State   `json:"from"`
+	To      pay.State   `json:"to"`
+	By      pay.Mover   `json:"by"`
+	At      *time.Time  `json:"at"`
+	Detail  string      `json:"detail"`
+}
+
+type hopJSON struct {
+	OrderNo pay.OrderNo   `json:"order_no"`
+	Past    shard.GroupID `json:"past_group"`
+	Reason  string        `json:"reason"`
+	At      *time.Time    `json:"at"`
+	Settled bool          `json:"settled"`
+}
+
+type refundJSON struct {
+	OrderNo         pay.OrderNo     `json:"order_no"`
+	RefundNo        string          `json:"refund_no"`
+	AmountFen       pay.Fen         `json:"amount_fen"`
+	State           pay.RefundState `json:"state"`
+	ChannelRefundNo string          `json:"channel_refund_no"`
+	Created         *time.Time      `json:"created"`
+	Accepted        *time.Time      `json:"accepted"`
+	Done            *time.Time      `json:"done"`
+	Detail          string          `json:"detail"`
+}
+
+type revokeJSON struct {
+	OrderNo   pay.OrderNo `json:"order_no"`
+	RevokeNo  string      `json:"revoke_no"`
+	AmountFen pay.Fen     `json:"amount_fen"`
+	State     RevokeState `json:"state"`
+	Money     pay.Money   `json:"money"`
+	By        pay.Mover   `json:"by"`
+	Created   *time.Time  `json:"created"`
+	Done      *time.Time  `json:"done"`
+	Detail    string      `json:"detail"`
+}
+
+// MarshalJSON writes a refund as the API and the commands show it.
+func (r Refund) MarshalJSON() ([]byte, error) {
+	return json.Marshal(refundJSON{r.OrderNo, r.No, r.Amount, r.State, r.ChannelNo, beijing(r.Created), beijing(r.Accepted), beijing(r.Done), r.Detail})
+}
+
+// MarshalJSON writes a revoke as the API and the commands show it.
+func (r Revoke) MarshalJSON() ([]byte, error) {
+	return json.Marshal(revokeJSON{r.OrderNo, r.No, r.Amount, r.State, r.Money, r.By, beijing(r.Created), beijing(r.Done), r.Detail})
+}
+
+// MarshalJSON writes a move as the API and the commands show it.
+func (m Move) MarshalJSON() ([]byte, error) {
+	return json.Marshal(moveJSON{m.OrderNo, m.Version, m.From, m.To, m.By, beijing(m.At), m.Detail})
+}
+
+// MarshalJSON writes a hop as the API and the commands show it.
+func (h Hop) MarshalJSON() ([]byte, error) {
+	return json.Marshal(hopJSON{h.OrderNo, h.Above, h.Reason, beijing(h.Created), h.Due.IsZero()})
+}
+
+// MarshalJSON writes a trace: every key is always there.
+func (t Trace) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		MerchantID      string          `json:"merchant_id"`
+		MerchantOrderNo string          `json:"merchant_order_no"`
+		Attempts        []Order         `json:"attempts"`
+		Hops            []Hop           `json:"hops"`
+		Moves           []Move          `json:"moves"`
+		Refunds         []Refund        `json:"refunds"`
+		Revokes         []Revoke        `json:"revokes"`
+		Missing         []shard.GroupID `json:"missing_groups"`
+	}{t.Key.MerchantID, t.Key.MerchantOrderNo, list(t.Attempts), list(t.Hops), list(t.Moves), list(t.Refunds), list(t.Revokes), list(t.Missing)})
+}
+
+// list is an empty list rather than none.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// MarshalJSON writes a task as the commands show it.
+func (t Task) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		ID         string      `json:"task_id"`
+		Kind       TaskKind    `json:"kind"`
+		OrderNo    pay.OrderNo `json:"order_no"`
+		MerchantID string      `json:"merchant_id"`
+		AmountFen  pay.Fen     `json:"amount_fen"`
+		State      TaskState   `json:"state"`
+		Detail     string      `json:"detail"`
+		Created    *time.Time  `json:"created"`
+		Deadline   *time.Time  `json:"deadline"`
+		Tries      int         `json:"tries"`
+		Closed     *time.Time  `json:"closed"`
+		ClosedBy   string      `json:"closed_by"`
+		Note       string      `json:"note"`
+		Shadow     bool        `json:"shadow"`
+	}{t.ID, t.Kind, t.OrderNo, t.Merchant, t.Amount, t.State, t.Detail, beijing(t.Created), beijing(t.Deadline), t.Tries, beijing(t.Closed), t.ClosedBy, t.Note, t.Shadow})
+}
