@@ -9,26 +9,42 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"os"
+	"path/filepath"
 	"sync"
 
+	"paytool/internal/channel/builtin"
 	"paytool/internal/config"
+	"paytool/internal/eventlog"
 	"paytool/internal/order"
 	"paytool/internal/pay"
 	"paytool/internal/shard"
 	"paytool/internal/store"
 )
 
-// engine is an order engine over the config's groups, with its connections.
+// engine is an order engine over the config's groups, with its connections and what
+// it keeps on this machine.
 type engine struct {
 	*order.Engine
-	cfg    *config.Config
-	log    *slog.Logger
-	groups []*store.Group
-	stop   func()
+	cfg     *config.Config
+	log     *slog.Logger
+	groups  []*store.Group
+	channel *builtin.Channel
+	events  *eventlog.Log // nil where it cannot be written: an order does not depend on it
+	stop    func()
+}
+
+// withEngine opens an engine for one command, and closes it.
+func (a *app) withEngine(ctx context.Context, f func(e *engine) error) (err error) {
+	e, err := a.openEngine(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	return f(e)
 }
 
 // openEngine connects to nothing yet: groups may be down.
-func (a *app) openEngine() (*engine, error) {
+func (a *app) openEngine(_ context.Context) (*engine, error) {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return nil, err
@@ -38,29 +54,41 @@ func (a *app) openEngine() (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newEngine(cfg, groups, log, func(*order.Options) {})
+}
+
+// newEngine sets up an engine over opened groups, which it closes. adjust changes
+// what the config says.
+func newEngine(cfg *config.Config, groups []*store.Group, log *slog.Logger, adjust func(*order.Options)) (*engine, error) {
 	holder, err := randomHex(16)
 	if err != nil {
 		return nil, errors.Join(err, closeGroups(groups))
 	}
+	e := &engine{cfg: cfg, log: log, groups: groups, stop: func() {}}
+	e.channel = builtin.New(builtin.Options{Books: filepath.Join(cfg.StateDir, "builtin-channel.db"), RefundGap: cfg.Engine.RefundGap})
 	ports := make([]order.Group, len(groups))
-	weights, async := map[shard.GroupID]int{}, map[shard.GroupID]bool{}
+	opts := engineOptions(cfg)
+	opts.Holder, opts.Channels, opts.OnTrace = holder, []order.Channel{e.channel}, e.traced
 	for i, g := range groups {
 		ports[i] = g
-		weights[g.ID()] = cfg.Groups[i].Weight
-		async[g.ID()] = !cfg.Engine.SemisyncFor(cfg.Groups[i])
+		opts.Weights[g.ID()] = cfg.Groups[i].Weight
+		opts.AsyncGroups[g.ID()] = !cfg.Engine.SemisyncFor(cfg.Groups[i])
 	}
-	e := cfg.Engine
-	opts := order.Options{
-		Name: fmt.Sprintf("%s:%d", e.Name, os.Getpid()), Holder: holder, TagWidth: e.TagWidth,
-		LegacyGroup: shard.GroupID(e.LegacyGroup), Weights: weights, AsyncGroups: async, Selection: shard.Selection(e.Selection),
-		InlineProbe:   e.Probe == config.ProbeInline,
-		CreateTimeout: e.CreateTimeout, LookupTimeout: e.LookupTimeout, ProbeInterval: e.ProbeInterval,
-		ProbeTimeout: e.ProbeTimeout, Expiry: e.CreatedExpiry, MaxAmount: pay.Fen(e.MaxAmountFen),
+	adjust(&opts)
+	e.Engine = order.New(opts, ports, order.System{}, mathrand.Uint64, log)
+	return e, nil
+}
+
+func engineOptions(cfg *config.Config) order.Options {
+	c := cfg.Engine
+	return order.Options{
+		Name: fmt.Sprintf("%s:%d", c.Name, os.Getpid()), TagWidth: c.TagWidth, LegacyGroup: shard.GroupID(c.LegacyGroup),
+		Weights: map[shard.GroupID]int{}, AsyncGroups: map[shard.GroupID]bool{},
+		Selection: shard.Selection(c.Selection), InlineProbe: c.Probe == config.ProbeInline,
+		CreateTimeout: c.CreateTimeout, LookupTimeout: c.LookupTimeout, ProbeInterval: c.ProbeInterval,
+		ProbeTimeout: c.ProbeTimeout, Expiry: c.CreatedExpiry, MaxAmount: pay.Fen(c.MaxAmountFen),
+		Guard: order.GuardPolicy(c.Guard), RevokePaid: c.RevokePaid, Timetable: order.Timetable{PayFor: c.PayTimeout},
 	}
-	return &engine{
-		Engine: order.New(opts, ports, order.System{}, mathrand.Uint64, log),
-		cfg:    cfg, log: log, groups: groups, stop: func() {},
-	}, nil
 }
 
 // start runs the engine until close, and waits until it takes orders.
@@ -70,6 +98,9 @@ func (e *engine) start(ctx context.Context) error {
 }
 
 func (e *engine) run(ctx context.Context) {
+	if err := e.openState(); err != nil {
+		e.log.Warn("no event log, and no built-in channel", "err", err)
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends with close, after the caller's last order
 	var wg sync.WaitGroup
 	wg.Go(func() { e.Run(ctx) })
@@ -79,10 +110,32 @@ func (e *engine) run(ctx context.Context) {
 	}
 }
 
-// close stops the engine, releases its leases and closes the connections.
+// openState makes the folder of what lies on this machine. It is made by engines
+// that run, not by commands that only read.
+func (e *engine) openState() (err error) {
+	if err := os.MkdirAll(e.cfg.StateDir, 0o700); err != nil {
+		return fmt.Errorf("make state_dir: %w", err)
+	}
+	e.events, err = eventlog.Open(e.eventDir(), e.cfg.Engine.Name)
+	return err
+}
+
+func (e *engine) eventDir() string { return filepath.Join(e.cfg.StateDir, "events") }
+
+func (e *engine) traced(t order.TraceEvent) {
+	if e.events != nil {
+		e.events.Add(eventlog.Event{At: t.At, OrderNo: t.OrderNo.String(), What: t.What, Detail: t.Detail})
+	}
+}
+
+// close stops the engine, releases its leases and closes what is open.
 func (e *engine) close() error {
 	e.stop()
-	return closeGroups(e.groups)
+	errs := []error{closeGroups(e.groups), e.channel.Close()}
+	if e.events != nil {
+		errs = append(errs, e.events.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func openGroups(cfg *config.Config, log *slog.Logger) ([]*store.Group, error) {

@@ -60,7 +60,7 @@ func (a *app) exit(ctx context.Context, err error) int {
 
 func (a *app) printError(err error) {
 	var refused *order.Error
-	if a.output == "json" && errors.As(err, &refused) {
+	if a.output == outputJSON && errors.As(err, &refused) {
 		_ = report.JSON(a.err, refused) // stderr is the last resort; there is nobody else to tell
 		return
 	}

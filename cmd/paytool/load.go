@@ -63,7 +63,7 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	e, err := a.openEngine()
+	e, err := a.openEngine(ctx)
 	if err != nil {
 		return err
 	}

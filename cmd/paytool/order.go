@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +13,9 @@ import (
 )
 
 func newOrderCmd(a *app) *cobra.Command {
-	return group("order", "Create and read orders, verify a load", newOrderCreateCmd(a), newOrderGetCmd(a), newOrderVerifyCmd(a))
+	return group("order", "Create, pay, revoke, refund, list and trace orders; verify a load",
+		newOrderCreateCmd(a), newOrderPayCmd(a), newOrderGetCmd(a), newOrderListCmd(a), newOrderRevokeCmd(a), newOrderRefundCmd(a),
+		newOrderTraceCmd(a), newOrderExportCmd(a), newOrderVerifyCmd(a), newOrderPurgeCmd(a))
 }
 
 type createOptions struct {
@@ -59,29 +61,26 @@ func runOrderCreate(ctx context.Context, a *app, o createOptions) (err error) {
 		return &order.Error{Code: pay.CodeInvalidAmount, Outcome: order.NotCommitted, Message: err.Error(), Err: err}
 	}
 	o.request.Shadow = o.request.Key.MerchantID == pay.ShadowMerchant
-	e, err := a.openEngine()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	if err := e.Check(o.request); err != nil {
-		return err
-	}
-	if err := e.start(ctx); err != nil {
-		return err
-	}
-	if o.dryRun {
-		plan := e.Plan(o.request)
-		return a.show(plan, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "would try groups %v, %d of them in good health; nothing was written\n", plan.Tries, plan.Good)
+	return a.withEngine(ctx, func(e *engine) error {
+		if err := e.Check(o.request); err != nil {
 			return err
-		})
-	}
-	created, err := e.Create(ctx, o.request)
-	if err != nil {
-		return err
-	}
-	return a.showOrder(created)
+		}
+		if err := e.start(ctx); err != nil {
+			return err
+		}
+		if o.dryRun {
+			plan := e.Plan(o.request)
+			return a.show(plan, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "would try groups %v, %d of them in good health; nothing was written\n", plan.Tries, plan.Good)
+				return err
+			})
+		}
+		created, err := e.Create(ctx, o.request)
+		if err != nil {
+			return err
+		}
+		return a.showOrder(created)
+	})
 }
 
 func newOrderGetCmd(a *app) *cobra.Command {
@@ -95,22 +94,27 @@ func newOrderGetCmd(a *app) *cobra.Command {
 	}
 }
 
-func runOrderGet(ctx context.Context, a *app, arg string) (err error) {
+func runOrderGet(ctx context.Context, a *app, arg string) error {
+	no, err := parseOrderNo(arg)
+	if err != nil {
+		return err
+	}
+	return a.withEngine(ctx, func(e *engine) error {
+		e.Refresh(ctx)
+		found, err := e.Get(ctx, no)
+		if err != nil {
+			return err
+		}
+		return a.showOrder(found)
+	})
+}
+
+func parseOrderNo(arg string) (pay.OrderNo, error) {
 	no, err := pay.ParseOrderNo(arg)
 	if err != nil {
-		return &order.Error{Code: pay.CodeInvalidOrderNo, Outcome: order.NotCommitted, Message: err.Error(), Err: err}
+		return no, &order.Error{Code: pay.CodeInvalidOrderNo, Outcome: order.NotCommitted, Message: err.Error(), Err: err}
 	}
-	e, err := a.openEngine()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	e.Refresh(ctx)
-	found, err := e.Get(ctx, no)
-	if err != nil {
-		return err
-	}
-	return a.showOrder(found)
+	return no, nil
 }
 
 func (a *app) showOrder(o order.Order) error {
@@ -125,11 +129,15 @@ func (a *app) showOrder(o order.Order) error {
 			{"amount", o.Amount.Yuan() + " yuan"},
 			{"created", o.Created.In(pay.Beijing).Format("2006-01-02 15:04:05.000 -07:00")},
 		}
-		for _, l := range lines {
-			if _, err := fmt.Fprintf(w, "%-15s %s\n", l[0], l[1]); err != nil {
-				return err
-			}
+		if o.Channel != "" {
+			lines = append(lines, [2]string{"channel", strings.TrimSpace(o.Channel + " " + o.Account)})
 		}
-		return nil
+		if !o.PaidAt.IsZero() {
+			lines = append(lines,
+				[2]string{"paid", o.PaidAt.In(pay.Beijing).Format("2006-01-02 15:04:05.000 -07:00")},
+				[2]string{"channel trade", o.ChannelTradeNo},
+				[2]string{"refunded", o.Refunded.Yuan() + " yuan"})
+		}
+		return writeLines(w, lines)
 	})
 }

@@ -40,6 +40,14 @@ type app struct {
 	verbose    bool
 }
 
+// What -o takes. Only commands that are annotated with csvOutput print CSV.
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+	outputCSV   = "csv"
+	csvOutput   = "csv"
+)
+
 const rootLong = `paytool keeps payments going: an order engine over several database groups in
 which a new order avoids a failing group, so that nobody notices the failure.
 
@@ -56,9 +64,12 @@ func newRootCmd(a *app) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.output != "table" && a.output != "json" {
-				return usageError(fmt.Errorf("-o %s: choose table or json", a.output))
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Annotations[csvOutput] != "" && a.output == outputCSV {
+				return nil
+			}
+			if a.output != outputTable && a.output != outputJSON {
+				return usageError(fmt.Errorf("-o %s: choose table or json (lists also csv)", a.output))
 			}
 			return nil
 		},
@@ -66,10 +77,10 @@ func newRootCmd(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configPath, "config", "", "config file (default: $PAYTOOL_CONFIG, ./paytool.yaml, ./paytool-sandbox/paytool.yaml)")
-	flags.StringVarP(&a.output, "output", "o", "table", "what to print on stdout: table or json")
+	flags.StringVarP(&a.output, "output", "o", outputTable, "what to print on stdout: table or json, lists also csv")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more on stderr")
 	root.AddCommand(
-		newOrderCmd(a), newShardCmd(a), newLoadCmd(a), newSimCmd(a), newSandboxCmd(a), newConfigCmd(a),
+		newOrderCmd(a), newTaskCmd(a), newShardCmd(a), newLoadCmd(a), newSimCmd(a), newSandboxCmd(a), newConfigCmd(a),
 	)
 	return root
 }
@@ -142,7 +153,7 @@ func (a *app) logger(cfg *config.Config) *slog.Logger {
 
 // show prints a result: as JSON, or with the given function.
 func (a *app) show(v any, table func(w io.Writer) error) error {
-	if a.output == "json" {
+	if a.output == outputJSON {
 		return report.JSON(a.out, v)
 	}
 	return table(a.out)

@@ -51,7 +51,7 @@ type groupStatus struct {
 }
 
 func runShardStatus(ctx context.Context, a *app) (err error) {
-	e, err := a.openEngine()
+	e, err := a.openEngine(ctx)
 	if err != nil {
 		return err
 	}

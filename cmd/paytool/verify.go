@@ -52,7 +52,7 @@ func runOrderVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	e, err := a.openEngine()
+	e, err := a.openEngine(ctx)
 	if err != nil {
 		return err
 	}

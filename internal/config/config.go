@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -32,12 +33,22 @@ const (
 	ProbeInline     = "inline"     // a write probe before each create, as published
 )
 
+// The values of Engine.Guard; "" leaves it to each group.
+const (
+	GuardAsk    = "ask"
+	GuardPay    = "pay"
+	GuardRefuse = "refuse"
+)
+
 // Config is the whole file. It is not changed after Parse, so it may be read
 // from several goroutines.
 type Config struct {
-	Engine Engine  `yaml:"engine"`
-	Log    Log     `yaml:"log"`
-	Groups []Group `yaml:"groups"`
+	Engine Engine `yaml:"engine"`
+	Log    Log    `yaml:"log"`
+	// StateDir holds what lies on this machine and not in the groups: the event log
+	// and the built-in channel's books. Default: "paytool-state" beside the file.
+	StateDir string  `yaml:"state_dir"`
+	Groups   []Group `yaml:"groups"`
 
 	file     string
 	lines    map[string]int // line of each key path that the file holds
@@ -64,6 +75,14 @@ type Engine struct {
 	ProbeTimeout  time.Duration `yaml:"probe_timeout"`  // for one whole probe, connecting included
 	CreatedExpiry time.Duration `yaml:"created_expiry"` // an order that was never sent is closed after this
 	MaxAmountFen  int64         `yaml:"max_amount_fen"` // largest amount of one order, in fen
+
+	// Guard is what a payment does when a group does not say whether it holds another
+	// payment of the key: GuardAsk, GuardPay or GuardRefuse; "" asks for groups with
+	// replicas and pays for those without.
+	Guard      string        `yaml:"guard,omitempty"`
+	RevokePaid bool          `yaml:"revoke_paid"` // a cashier may revoke a paid order
+	PayTimeout time.Duration `yaml:"pay_timeout"` // a payment without an answer is revoked after this
+	RefundGap  time.Duration `yaml:"refund_gap"`  // least time between two refunds of an order; 0: none
 }
 
 // SemisyncFor reports whether g may take orders only while a replica
@@ -142,10 +161,25 @@ func Parse(name string, data []byte) (*Config, error) {
 		// The error shows as an empty name, which Validate refuses.
 		c.Engine.Name, _ = os.Hostname()
 	}
+	if c.StateDir == "" {
+		c.StateDir = filepath.Join(filepath.Dir(name), "paytool-state")
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// ForGroups is a configuration of defaults for groups that no file names: embedded
+// ones, below stateDir.
+func ForGroups(stateDir string, groups []Group) (*Config, error) {
+	c := defaults()
+	c.StateDir, c.Groups = stateDir, groups
+	c.Engine.Name, _ = os.Hostname() // as in Parse
+	for i := range c.Groups {
+		c.Groups[i].Weight = defaultWeight
+	}
+	return c, c.Validate()
 }
 
 func defaults() *Config {
@@ -161,6 +195,8 @@ func defaults() *Config {
 			ProbeTimeout:  250 * time.Millisecond,
 			CreatedExpiry: 15 * time.Minute,
 			MaxAmountFen:  100_000_000, // 1,000,000.00 yuan
+			PayTimeout:    30 * time.Second,
+			RefundGap:     time.Minute,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

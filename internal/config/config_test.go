@@ -37,9 +37,14 @@ const full = `engine:
   probe_timeout: 300ms
   created_expiry: 1h
   max_amount_fen: 500
+  guard: refuse
+  revoke_paid: true
+  pay_timeout: 40s
+  refund_gap: 0s
 log:
   level: debug
   format: json
+state_dir: /var/lib/paytool
 groups:
   - group: 12
     weight: 0
@@ -76,8 +81,10 @@ func TestParseFillsInDefaults(t *testing.T) {
 			CreateTimeout: 250 * time.Millisecond, LookupTimeout: 50 * time.Millisecond,
 			ProbeInterval: 100 * time.Millisecond, ProbeTimeout: 250 * time.Millisecond,
 			CreatedExpiry: 15 * time.Minute, MaxAmountFen: 100_000_000,
+			PayTimeout: 30 * time.Second, RefundGap: time.Minute,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:      Log{Level: "info", Format: "text"},
+		StateDir: "paytool-state",
 		Groups: []Group{
 			{Group: 1, Weight: 100, Primary: Node{DSN: "app:" + password + "@tcp(127.0.0.1:3301)/pay"}},
 		},
@@ -98,8 +105,10 @@ func TestParseReadsEveryKey(t *testing.T) {
 			RequireSemisync: new(true), Pool: 8, CreateTimeout: time.Second, LookupTimeout: 20 * time.Millisecond,
 			ProbeInterval: 200 * time.Millisecond, ProbeTimeout: 300 * time.Millisecond,
 			CreatedExpiry: time.Hour, MaxAmountFen: 500,
+			Guard: GuardRefuse, RevokePaid: true, PayTimeout: 40 * time.Second,
 		},
-		Log: Log{Level: "debug", Format: "json"},
+		Log:      Log{Level: "debug", Format: "json"},
+		StateDir: "/var/lib/paytool",
 		Groups: []Group{
 			{
 				Group: 12, Weight: 0, Zone: "north",

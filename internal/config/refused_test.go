@@ -15,7 +15,7 @@ const primary = "primary: {dsn: \"app:" + password + "@tcp(db1:3306)/pay\"}"
 
 const (
 	engineKeys = "name, selection, probe, tag_width, legacy_group, require_semisync, pool, create_timeout, " +
-		"lookup_timeout, probe_interval, probe_timeout, created_expiry, max_amount_fen"
+		"lookup_timeout, probe_interval, probe_timeout, created_expiry, max_amount_fen, guard, revoke_paid, pay_timeout, refund_gap"
 	noParse = "does not parse (value withheld): write user:password@tcp(host:port)/database"
 	noAlias = "anchors, aliases and tags are not read here: write the value out"
 )
@@ -33,7 +33,7 @@ var refused = []struct {
 	{"nested too deep", strings.Repeat("[\n", maxBrackets+1), []string{"paytool.yaml:1: more than 20000 brackets: is this the right file?"}},
 	{"nested too deep in a line", strings.Repeat("- ", maxLineLength), []string{"paytool.yaml:1: a line of more than 16384 bytes: is this the right file?"}},
 	{"two documents", group + "---\n" + group, []string{"paytool.yaml:1: more than one YAML document: keep one and remove the --- between them"}},
-	{"a word", "paytool\n", []string{"paytool.yaml:1: want keys: engine, log, groups"}},
+	{"a word", "paytool\n", []string{"paytool.yaml:1: want keys: engine, log, state_dir, groups"}},
 
 	// The reader's own words, without the text they quote.
 	{"open bracket", "engine: {}\ngroups: [", []string{"paytool.yaml:2: not valid YAML: sequence end token ']' not found"}},
@@ -43,7 +43,7 @@ var refused = []struct {
 
 	// Keys and kinds.
 	{"unknown keys", "engines: {}\nengine:\n  pol: 5\nlog: {file: x}\n" + group, []string{
-		"paytool.yaml:1: engines: unknown key; known here: engine, log, groups",
+		"paytool.yaml:1: engines: unknown key; known here: engine, log, state_dir, groups",
 		"paytool.yaml:3: engine.pol: unknown key; known here: " + engineKeys,
 		"paytool.yaml:4: log.file: unknown key; known here: level, format",
 	}},
@@ -77,7 +77,7 @@ var refused = []struct {
 		"paytool.yaml:5: log.level: want debug or info or warn or error",
 		"paytool.yaml:6: log.format: want text or json",
 	}},
-	{"zero and below", "engine:\n  pool: 0\n  create_timeout: 0s\n  lookup_timeout: -1ms\n  probe_interval: 0s\n  probe_timeout: 0s\n  created_expiry: 0s\n  max_amount_fen: 0\n" + group, []string{
+	{"zero and below", "engine:\n  pool: 0\n  create_timeout: 0s\n  lookup_timeout: -1ms\n  probe_interval: 0s\n  probe_timeout: 0s\n  created_expiry: 0s\n  max_amount_fen: 0\n  guard: hope\n  pay_timeout: 0s\n  refund_gap: -1s\n" + group, []string{
 		"paytool.yaml:2: engine.pool: want at least 1 connection, not 0",
 		"paytool.yaml:3: engine.create_timeout: want more than 0, not 0s",
 		"paytool.yaml:4: engine.lookup_timeout: want more than 0, not -1ms",
@@ -85,6 +85,9 @@ var refused = []struct {
 		"paytool.yaml:6: engine.probe_timeout: want more than 0, not 0s",
 		"paytool.yaml:7: engine.created_expiry: want more than 0, not 0s",
 		"paytool.yaml:8: engine.max_amount_fen: want at least 1 fen, not 0",
+		"paytool.yaml:9: engine.guard: want ask or pay or refuse",
+		"paytool.yaml:10: engine.pay_timeout: want more than 0, not 0s",
+		"paytool.yaml:11: engine.refund_gap: want 0 or more, not -1s",
 	}},
 	{"create timeout", "engine: {create_timeout: 10001ms}\n" + group, []string{
 		"paytool.yaml:1: engine.create_timeout: want at most 10s, not 10.001s: one group that hangs would hold up its creates that long",

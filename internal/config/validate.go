@@ -49,7 +49,8 @@ func (v *validation) refuse(key, format string, args ...any) {
 
 func (v *validation) oneOf(key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		v.refuse(key, "want %s", strings.Join(allowed, " or "))
+		named := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
+		v.refuse(key, "want %s", strings.Join(named, " or "))
 	}
 }
 
@@ -85,6 +86,11 @@ func (v *validation) engine() {
 	v.positive("engine.created_expiry", e.CreatedExpiry)
 	if e.MaxAmountFen < 1 {
 		v.refuse("engine.max_amount_fen", "want at least 1 fen, not %d", e.MaxAmountFen)
+	}
+	v.oneOf("engine.guard", e.Guard, "", GuardAsk, GuardPay, GuardRefuse)
+	v.positive("engine.pay_timeout", e.PayTimeout)
+	if e.RefundGap < 0 {
+		v.refuse("engine.refund_gap", "want 0 or more, not %s", e.RefundGap)
 	}
 }
 

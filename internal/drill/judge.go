@@ -56,6 +56,7 @@ type content struct {
 	attempt int
 	state   pay.State
 	amount  pay.Fen
+	given   pay.Fen // back, of a paid order
 	twinOf  pay.OrderNo
 	shadow  bool
 	version int64
@@ -89,7 +90,7 @@ func (j *Judge) Add(node Node, o order.Order) {
 		j.rows[o.No] = r
 	}
 	c := content{
-		key: o.Key.MerchantOrderNo, attempt: o.Attempt, state: o.State, amount: o.Amount,
+		key: o.Key.MerchantOrderNo, attempt: o.Attempt, state: o.State, amount: o.Amount, given: o.Refunded,
 		twinOf: o.TwinOf, shadow: o.Shadow, version: o.Version,
 	}
 	for i := range r.seen {

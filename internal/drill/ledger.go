@@ -26,6 +26,7 @@ type Header struct {
 	Merchant string    `json:"merchant"`
 	Prefix   string    `json:"prefix"` // every key of the run starts with it
 	Shadow   bool      `json:"shadow"`
+	Pays     bool      `json:"pays,omitempty"` // its orders are paid, revoked and refunded as well
 	Started  time.Time `json:"started"`
 }
 

@@ -41,6 +41,8 @@ type LoadOptions struct {
 	// RunID makes the keys of this run its own: random, handed in.
 	RunID  string
 	Shadow bool
+	// Pays goes into the ledger: the Creator carries its orders on to payments.
+	Pays bool
 	// Seed draws the amounts, 1 to 99,999 fen.
 	Seed uint64
 	// MaxInFlight bounds the orders under way (2000 if zero). An arrival that
@@ -58,7 +60,7 @@ type LoadOptions struct {
 func (o LoadOptions) LedgerHeader(started time.Time) Header {
 	return Header{
 		Run: o.RunID, Merchant: o.merchant(), Prefix: "load-" + o.RunID + "-",
-		Shadow: o.Shadow, Started: started,
+		Shadow: o.Shadow, Pays: o.Pays, Started: started,
 	}
 }
 

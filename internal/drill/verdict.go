@@ -123,8 +123,8 @@ func (v *verdict) judgeAcked(key string, i *Intent) {
 }
 
 // judgeContent names the first thing about a key that is not as it was sent and
-// given. A load only creates: its rows are created, closed by their expiry, or
-// void.
+// given. Where a load only creates, its rows are created, closed by their expiry,
+// or void.
 func (v *verdict) judgeContent(key string, i *Intent, rows []*row) {
 	for _, ack := range i.Acks {
 		if ack.Amount != i.Amount {
@@ -140,7 +140,7 @@ func (v *verdict) judgeContent(key string, i *Intent, rows []*row) {
 			continue // told by judgeTwins: the number has two keys
 		case t.amount != i.Amount:
 			detail = fmt.Sprintf("the row is over %d fen, the intent over %d fen", t.amount, i.Amount)
-		case t.state != pay.Created && t.state != pay.Closed && t.state != pay.Void:
+		case !v.run.Pays && t.state != pay.Created && t.state != pay.Closed && t.state != pay.Void:
 			detail = fmt.Sprintf("the row is %q and nothing but a create was sent", t.state)
 		case t.shadow != v.run.Shadow:
 			detail = fmt.Sprintf("the row's shadow flag is %v, the run's is %v", t.shadow, v.run.Shadow)
@@ -171,7 +171,7 @@ func (v *verdict) judgeTwins(key string, i *Intent, rows []*row) {
 			v.add(Doubled, key, r.no, "", "the number was given twice: groups %v have it", groups)
 			return
 		}
-		if t := v.truth(r); t.key == key && !t.state.Final() {
+		if t := v.truth(r); t.key == key && !t.state.Final() && (t.given == 0 || t.given < t.amount) {
 			payable = append(payable, r.no)
 		}
 	}

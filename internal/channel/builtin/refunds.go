@@ -53,7 +53,7 @@ func (c *Channel) Refund(ctx context.Context, call order.RefundCall) (a order.Re
 			return err
 		}
 		first = err != nil
-		r, code, err := c.decideRefund(ctx, tx, call, have, first, word, orAfter(after, timed, lateAfter))
+		r, code, err := decideRefund(ctx, tx, call, have, first, word, now, now.Add(orAfter(after, timed, lateAfter)))
 		if err != nil {
 			return err
 		}
@@ -71,8 +71,7 @@ func (c *Channel) Refund(ctx context.Context, call order.RefundCall) (a order.Re
 // dropped marks a number whose first request never arrived.
 const dropped pay.RefundState = "dropped"
 
-func (c *Channel) decideRefund(ctx context.Context, tx *sql.Tx, call order.RefundCall, have refundRow, first bool, word string, after time.Duration) (refundRow, string, error) {
-	now := c.opts.Now()
+func decideRefund(ctx context.Context, tx *sql.Tx, call order.RefundCall, have refundRow, first bool, word string, now, later time.Time) (refundRow, string, error) {
 	r := refundRow{orderNo: call.OrderNo.String(), amount: call.Amount, state: pay.RefundDone, channelNo: "BR" + call.RefundNo, accepted: now, done: now}
 	paid, err := readPayment(ctx, tx, call.Account, call.OrderNo)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -91,7 +90,7 @@ func (c *Channel) decideRefund(ctx context.Context, tx *sql.Tx, call order.Refun
 		r.state = pay.RefundClosed
 		return r, "MORE_THAN_PAID", nil
 	case word == "late":
-		r.done = now.Add(after)
+		r.done = later
 	case word == "drop" && first:
 		r.state = dropped
 	case word == "refuse":
@@ -99,7 +98,7 @@ func (c *Channel) decideRefund(ctx context.Context, tx *sql.Tx, call order.Refun
 	case word == "abnormal":
 		r.state = pay.RefundAbnormal
 	case word == "wait" && first:
-		r.state, r.done = pay.RefundWaitingFunds, now.Add(after)
+		r.state, r.done = pay.RefundWaitingFunds, later
 	case word == "wait" && have.done.After(now):
 		r.state, r.done = pay.RefundWaitingFunds, have.done
 	}
