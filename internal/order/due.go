@@ -203,6 +203,34 @@ func (e *Engine) each(ctx context.Context, n int, f func(ctx context.Context, i 
 	})
 }
 
+// Unfinished counts what is under way: open payments and revokes, refunds without an
+// end that the engine carries on, money that is to go back, journaled answers. Each
+// list is cut at a thousand. A group that does not answer is an error.
+func (e *Engine) Unfinished(ctx context.Context) (n int, err error) {
+	const most = 1000
+	never := time.UnixMilli(1 << 52)
+	for _, m := range e.members {
+		orders, err := m.DueOrders(ctx, never, dueStates, most, false)
+		if err != nil {
+			return n, err
+		}
+		refunds, err := m.DueRefunds(ctx, never, most)
+		if err != nil {
+			return n, err
+		}
+		tasks, err := m.DueTasks(ctx, never, most)
+		if err != nil {
+			return n, err
+		}
+		kept, err := m.Journal(ctx, pay.OrderNo{}, most)
+		if err != nil {
+			return n, err
+		}
+		n += len(orders) + len(refunds) + len(tasks) + len(kept)
+	}
+	return n, nil
+}
+
 // dueWhileDown asks the channel about open payments of a group that is out, so that
 // the cashier hears the truth; the answers wait in another group's journal.
 func (e *Engine) dueWhileDown(ctx context.Context, m *member) int {
