@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"paytool/internal/order"
 	"paytool/internal/shard"
 )
 
@@ -49,8 +48,6 @@ const (
 
 // Group is one database group. It is safe for concurrent use.
 type Group struct {
-	order.Payments // not there yet
-	order.Display  // not there yet
 	id       shard.GroupID
 	log      *slog.Logger
 	primary  *node

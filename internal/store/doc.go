@@ -1,7 +1,8 @@
 // Package store is the one room that speaks SQL. It fulfils order.Group and
 // order.Tx with one MySQL or MariaDB group (a primary and its replicas) and keeps
-// everything that lies in it: the schema and its migrations, orders, the hop
-// ledger, doubts, base data, instance leases, group state.
+// everything that lies in it: the schema and its migrations, orders and their moves,
+// refunds, revokes, tasks, the journal, the hop ledger, doubts, base data, instance
+// leases, group state.
 //
 // It decides nothing. Which group takes an order, what follows from an unknown
 // outcome and who is voided are questions of order and shard; what store adds is

@@ -56,40 +56,28 @@ func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
 
 // Hops lists open hops past a group whose time has come, by order number.
 func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
-	hops, err := g.readHops(ctx, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
+	hops, err := readHops(ctx, g.primary.db, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
 	return hops, g.primary.fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
 }
 
 // HopsSince lists the hops dated at a time or later, open or closed, the oldest
 // first.
 func (g *Group) HopsSince(ctx context.Context, since time.Time, limit int) ([]order.Hop, error) {
-	hops, err := g.readHops(ctx, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
+	hops, err := readHops(ctx, g.primary.db, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
 	return hops, g.primary.fail("read the hop ledger", err, beforeCommit)
 }
 
-func (g *Group) readHops(ctx context.Context, where string, args ...any) ([]order.Hop, error) {
-	const columns = "SELECT order_no, above_group, merchant_id, merchant_order_no, attempt, reason, created_ms, due_ms FROM hops WHERE "
-	rows, err := g.primary.db.QueryContext(ctx, columns+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var hops []order.Hop
-	for rows.Next() {
-		var h order.Hop
-		var no string
-		var created, due int64
-		err := rows.Scan(&no, &h.Above, &h.Key.MerchantID, &h.Key.MerchantOrderNo, &h.Attempt, &h.Reason, &created, &due)
-		if err == nil {
-			err = h.OrderNo.UnmarshalText([]byte(no))
-		}
-		if err != nil {
-			return nil, err
-		}
-		h.Created, h.Due = fromMS(created), fromMS(due)
-		hops = append(hops, h)
-	}
-	return hops, rows.Err()
+func readHops(ctx context.Context, db querier, where string, args ...any) ([]order.Hop, error) {
+	return readAll(ctx, db, scanHop,
+		"SELECT order_no, above_group, merchant_id, merchant_order_no, attempt, reason, created_ms, due_ms FROM hops WHERE "+where, args...)
+}
+
+func scanHop(row scanner) (h order.Hop, err error) {
+	var no string
+	var created, due int64
+	err = row.Scan(&no, &h.Above, &h.Key.MerchantID, &h.Key.MerchantOrderNo, &h.Attempt, &h.Reason, &created, &due)
+	h.Created, h.Due = fromMS(created), fromMS(due)
+	return h, errors.Join(err, h.OrderNo.UnmarshalText([]byte(no)))
 }
 
 // ordersAtOnce bounds the order numbers of one statement.

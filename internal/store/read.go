@@ -15,7 +15,8 @@ import (
 
 const orderColumns = `order_no, merchant_id, merchant_order_no, attempt, state, amount_fen, refunded_fen,
   channel, account, channel_trade_no, terminal_id, subject,
-  created_ms, paid_ms, updated_ms, twin_of, shadow, version, op_id`
+  created_ms, paid_ms, updated_ms, twin_of, shadow, version, op_id,
+  risk_double, send_by_ms, due_ms, tries`
 
 // scanner is one row: *sql.Row and *sql.Rows.
 type scanner interface{ Scan(targets ...any) error }
@@ -24,14 +25,16 @@ type scanner interface{ Scan(targets ...any) error }
 func scanOrder(row scanner, group shard.GroupID, more ...any) (order.Order, error) {
 	o := order.Order{Group: group}
 	var no, twin string
-	var created, paid, updated int64
+	var created, paid, updated, sendBy, due int64
 	targets := []any{&no, &o.Key.MerchantID, &o.Key.MerchantOrderNo, &o.Attempt, &o.State, &o.Amount, &o.Refunded,
 		&o.Channel, &o.Account, &o.ChannelTradeNo, &o.TerminalID, &o.Subject,
-		&created, &paid, &updated, &twin, &o.Shadow, &o.Version, &o.OpID}
+		&created, &paid, &updated, &twin, &o.Shadow, &o.Version, &o.OpID,
+		&o.RiskDouble, &sendBy, &due, &o.Tries}
 	if err := row.Scan(append(targets, more...)...); err != nil {
 		return order.Order{}, err
 	}
 	o.Created, o.PaidAt, o.Updated = fromMS(created), fromMS(paid), fromMS(updated)
+	o.SendBy, o.Due = fromMS(sendBy), fromMS(due)
 	if err := errors.Join(o.No.UnmarshalText([]byte(no)), o.TwinOf.UnmarshalText([]byte(twin))); err != nil {
 		return order.Order{}, fmt.Errorf("order %s as it is stored: %w", no, err)
 	}
@@ -79,20 +82,26 @@ func (g *Group) findOrders(ctx context.Context, doing, where string, args ...any
 }
 
 func readOrders(ctx context.Context, db querier, group shard.GroupID, where string, args ...any) ([]order.Order, error) {
-	rows, err := db.QueryContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE `+where, args...)
+	scan := func(row scanner) (order.Order, error) { return scanOrder(row, group) }
+	return readAll(ctx, db, scan, `SELECT `+orderColumns+` FROM orders WHERE `+where, args...)
+}
+
+// readAll reads every row of a query.
+func readAll[T any](ctx context.Context, db querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var found []order.Order
+	var all []T
 	for rows.Next() {
-		o, err := scanOrder(rows, group)
+		one, err := scan(rows)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, o)
+		all = append(all, one)
 	}
-	return found, rows.Err()
+	return all, rows.Err()
 }
 
 // freshWithin is how far behind the last acknowledged probe a replica may be to
@@ -121,6 +130,11 @@ func (g *Group) Find(ctx context.Context, no pay.OrderNo, down bool) (order.Orde
 			return o, nil
 		}
 	}
+	return g.Read(ctx, no)
+}
+
+// Read reads an order on the primary.
+func (g *Group) Read(ctx context.Context, no pay.OrderNo) (order.Order, error) {
 	o, err := scanOrder(g.primary.db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`, no.String()), g.id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return order.Order{}, notFound(no, g.primary.name)

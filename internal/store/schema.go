@@ -1,7 +1,7 @@
 package store
 
 // schemaVersion is the newest schema that this program knows.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // migration brings a group's schema to a version. Its statements only add, and
 // can be run again after half of them were run, so that instances of the old and
@@ -31,16 +31,20 @@ var MovingTables = []Table{
 	{Name: "outbox", Key: []string{"order_no", "version"}, Tag: "tag"},
 	{Name: "hops", Key: []string{"order_no", "above_group"}, Tag: "tag"},
 	{Name: "doubts", Key: []string{"order_no"}, Tag: "tag"},
+	{Name: "tasks", Key: []string{"id"}, Tag: "tag"},
 }
 
 // localTables stay in their group.
-var localTables = []string{"schema_version", "group_info", "group_state", "instances", "base_data"}
+var localTables = []string{"schema_version", "group_info", "group_state", "instances", "base_data", "journal"}
 
 // Widths of text columns are those of package pay in characters; a test writes
 // each at its maximum. Columns without a character set hold utf8mb4 and compare
 // byte by byte. live is 1, and NULL in VOID rows: NULLs do not collide, so any
 // number of them lies beside one live row of a key and attempt.
-var migrations = []migration{{
+var migrations = []migration{schemaOrders, schemaPayments}
+
+// schemaOrders is what creating an order and the topology need.
+var schemaOrders = migration{
 	version:   1,
 	minReader: 1,
 	statements: []string{
@@ -188,7 +192,7 @@ var migrations = []migration{{
   primary_uid VARCHAR(64) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL
 )` + tableOptions,
 	},
-}}
+}
 
 const tableOptions = ` /*! ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin */`
 

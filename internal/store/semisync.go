@@ -92,7 +92,21 @@ func (s semisync) word() string {
 type replication struct {
 	io, sql bool  // the two threads run
 	behind  int64 // seconds, -1 while unknown
+	// Places in the primary's binlog, "file:position", "" while unknown.
+	received, applied string
+	// read: it has read from its relay log since it was started.
+	read bool
 }
+
+// appliedAll reports whether everything that was received is applied. A replica
+// that was restarted throws away what it had received and not applied, and counts
+// it as never received until it reaches its primary: until then it cannot tell.
+func (r replication) appliedAll() bool {
+	return r.sql && r.read && r.received != "" && r.received == r.applied
+}
+
+// emptyRelayLog is the position in a relay log before its first event.
+const emptyRelayLog = 4
 
 func readReplication(ctx context.Context, db querier) (replication, error) {
 	rows, err := db.QueryContext(ctx, "SHOW REPLICA STATUS")
@@ -147,6 +161,17 @@ func parseReplication(row map[string]string) replication {
 	if n, err := strconv.ParseInt(either("Seconds_Behind_Source", "Seconds_Behind_Master"), 10, 64); err == nil {
 		r.behind = n
 	}
+	place := func(file, position string) string {
+		if file == "" || position == "" {
+			return ""
+		}
+		return file + ":" + position
+	}
+	if n, err := strconv.ParseInt(row["Relay_Log_Pos"], 10, 64); err == nil {
+		r.read = n > emptyRelayLog
+	}
+	r.received = place(either("Source_Log_File", "Master_Log_File"), either("Read_Source_Log_Pos", "Read_Master_Log_Pos"))
+	r.applied = place(either("Relay_Source_Log_File", "Relay_Master_Log_File"), either("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"))
 	return r
 }
 

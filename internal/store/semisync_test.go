@@ -62,6 +62,15 @@ func TestParseReplication(t *testing.T) {
 		{"connecting: the lag is NULL", map[string]string{"Slave_IO_Running": "Connecting", "Slave_SQL_Running": "Yes"},
 			replication{sql: true, behind: -1}},
 		{"no replica", nil, replication{behind: -1}},
+		{"MariaDB 10.11, an event waits", map[string]string{"Slave_SQL_Running": "Yes", "Master_Log_File": "binlog.000001", "Read_Master_Log_Pos": "19005",
+			"Relay_Master_Log_File": "binlog.000001", "Exec_Master_Log_Pos": "17656", "Relay_Log_Pos": "17952"},
+			replication{sql: true, behind: -1, received: "binlog.000001:19005", applied: "binlog.000001:17656", read: true}},
+		{"MariaDB 10.11, restarted while its primary was dead", map[string]string{"Slave_IO_Running": "Connecting", "Slave_SQL_Running": "Yes", "Master_Log_File": "binlog.000001",
+			"Read_Master_Log_Pos": "17656", "Relay_Master_Log_File": "binlog.000001", "Exec_Master_Log_Pos": "17656", "Relay_Log_Pos": "4"},
+			replication{sql: true, behind: -1, received: "binlog.000001:17656", applied: "binlog.000001:17656"}},
+		{"MySQL 8.4, all applied", map[string]string{"Replica_SQL_Running": "Yes", "Source_Log_File": "binlog.000002", "Read_Source_Log_Pos": "345",
+			"Relay_Source_Log_File": "binlog.000002", "Exec_Source_Log_Pos": "345", "Relay_Log_Pos": "500"},
+			replication{sql: true, behind: -1, received: "binlog.000002:345", applied: "binlog.000002:345", read: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -69,6 +78,25 @@ func TestParseReplication(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestAppliedAll(t *testing.T) {
+	t.Parallel()
+	here, before := "bin.000002:345", "bin.000002:344"
+	for name, tc := range map[string]struct {
+		r    replication
+		want bool
+	}{
+		"all, the primary is out": {replication{sql: true, read: true, received: here, applied: here}, true},
+		"an event waits":          {replication{sql: true, read: true, received: here, applied: before}, false},
+		"nothing is applied":      {replication{read: true, received: here, applied: here}, false},
+		"nothing is known":        {replication{sql: true, read: true}, false},
+		"restarted":               {replication{sql: true, received: here, applied: here}, false},
+	} {
+		if got := tc.r.appliedAll(); got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

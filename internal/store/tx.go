@@ -21,10 +21,10 @@ const rollbackTimeout = 100 * time.Millisecond
 // one sends COMMIT without the caller's deadline, and a primary that froze would
 // hold the order for as long as the socket's timeout.
 type tx struct {
-	order.Tx // not there yet
 	node  *node
 	group shard.GroupID
 	conn  *sql.Conn // nil once the transaction has ended
+	tag   pay.Tag   // locked by LockTag
 	// broken: an error came up after which the connection is not used again.
 	broken bool
 }
@@ -32,6 +32,27 @@ type tx struct {
 // Begin starts a transaction on the primary. The caller ends it with Commit or
 // Rollback; one goroutine uses it at a time.
 func (g *Group) Begin(ctx context.Context) (order.Tx, error) {
+	t, err := g.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// inTx runs f in a transaction of the store's own and commits it.
+func (g *Group) inTx(ctx context.Context, f func(t *tx) error) error {
+	t, err := g.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback()
+	if err := f(t); err != nil {
+		return err
+	}
+	return t.Commit(ctx)
+}
+
+func (g *Group) begin(ctx context.Context) (*tx, error) {
 	const doing = "begin a transaction"
 	conn, err := g.primary.db.Conn(ctx)
 	if err != nil {
@@ -75,33 +96,40 @@ FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key
 	if err != nil {
 		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), err)
 	}
-	claim.Tag, claim.Group = tag, t.group
+	claim.Tag, claim.Group, t.tag = tag, t.group, tag
 	return claim, int(last.Int64), nil
 }
 
-const (
-	insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live, risk_double)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`
-	insertOutboxSQL = `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms) VALUES (?, ?, ?, ?, ?, 0)`
-)
+const insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // InsertOrder writes the order, live unless it is VOID, and its outbox row.
 func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
-	doing := fmt.Sprintf("insert order %s", o.No)
-	live := any(1)
-	if o.State == pay.Void {
-		live = nil
-	}
-	_, err := t.exec(ctx, doing, insertOrderSQL,
+	_, err := t.exec(ctx, fmt.Sprintf("insert order %s", o.No), insertOrderSQL,
 		o.No.String(), o.Key.MerchantID, o.Key.MerchantOrderNo, o.Attempt, o.State, o.Amount, o.Refunded,
 		o.Channel, o.Account, o.ChannelTradeNo, o.TerminalID, o.Subject,
 		toMS(o.Created), toMS(o.PaidAt), toMS(o.Updated), o.TwinOf.String(), o.Shadow, o.Version, o.OpID,
-		o.No.Tag(), live)
+		o.RiskDouble, toMS(o.SendBy), toMS(o.Due), o.Tries,
+		o.No.Tag(), live(o.State))
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, doing, insertOutboxSQL, o.No.Tag(), o.No.String(), o.Version, o.Key.MerchantID, toMS(o.Updated))
-	return err
+	by := pay.ByCreate
+	if o.State == pay.Void { // a tombstone
+		by = pay.ByResolver
+	}
+	return t.recordMove(ctx, o.Key.MerchantID, order.Move{
+		OrderNo: o.No, Version: o.Version, To: o.State, By: by, OpID: o.OpID, At: o.Updated,
+	})
+}
+
+// live is the column that makes a key and attempt unique among rows that are not
+// VOID.
+func live(s pay.State) any {
+	if s == pay.Void {
+		return nil
+	}
+	return 1
 }
 
 // InsertHops records which groups an order went past.
@@ -145,29 +173,19 @@ func tuples(rows, columns int) string {
 	return strings.Repeat(row+", ", rows-1) + row
 }
 
+// forUpdate ends a SELECT whose rows are to be locked. SQLite, where it is a
+// comment, has one writer anyway.
+const forUpdate = ` /*! FOR UPDATE */`
+
 // LockOrder reads an order and locks its row until the transaction ends. A row
 // whose commit waits for a replica is invisible to a plain read; this one waits
 // for it.
 func (t *tx) LockOrder(ctx context.Context, no pay.OrderNo) (order.Order, error) {
-	o, err := scanOrder(t.conn.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=? /*! FOR UPDATE */`, no.String()), t.group)
+	o, err := scanOrder(t.conn.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`+forUpdate, no.String()), t.group)
 	if errors.Is(err, sql.ErrNoRows) {
 		return order.Order{}, notFound(no, t.node.name)
 	}
 	return o, t.fail(fmt.Sprintf("lock order %s", no), err)
-}
-
-// Void is a compare-and-set on state and version. It reports false, with nothing
-// written, when the order is not CREATED at that version any more.
-func (t *tx) Void(ctx context.Context, no pay.OrderNo, version int64, twinOf pay.OrderNo, opID string, at time.Time) (bool, error) {
-	doing := fmt.Sprintf("void order %s", no)
-	n, err := t.exec(ctx, doing, `UPDATE orders SET state=?, live=NULL, twin_of=?, version=version+1, op_id=?, updated_ms=?
-WHERE order_no=? AND state=? AND version=?`, pay.Void, twinOf.String(), opID, toMS(at), no.String(), pay.Created, version)
-	if err != nil || n == 0 {
-		return false, err
-	}
-	_, err = t.exec(ctx, doing, `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms)
-SELECT tag, order_no, version, merchant_id, updated_ms, 0 FROM orders WHERE order_no=?`, no.String())
-	return err == nil, err
 }
 
 // Commit sends nothing when the context has ended already: that is NotCommitted.

@@ -50,7 +50,8 @@ func TestColumnsHoldTheirMaximum(t *testing.T) {
 		No: no, Key: pay.Key{MerchantID: wide(pay.MaxMerchantID), MerchantOrderNo: wide(pay.MaxMerchantOrderNo)},
 		Attempt: 1<<31 - 1, State: pay.Revoking, Amount: 1<<63 - 1, Refunded: 1<<63 - 1, Channel: wide(pay.MaxChannel),
 		Account: wide(pay.MaxAccount), ChannelTradeNo: wide(pay.MaxTradeNo), TerminalID: wide(pay.MaxTerminalID), Subject: wide(pay.MaxSubject),
-		Created: longest, PaidAt: longest, Updated: longest, TwinOf: no, Shadow: true, Version: 1<<63 - 1, OpID: strings.Repeat("f", 64), Group: 1,
+		Created: longest, PaidAt: longest, Updated: longest, TwinOf: no, Shadow: true, Version: 1<<63 - 2, OpID: strings.Repeat("f", 64), Group: 1,
+		RiskDouble: true, SendBy: longest, Due: longest, Tries: 1<<31 - 1,
 	}
 	b.insert(o)
 	if d := cmp.Diff(o, b.find(no), compareNumbers); d != "" {
@@ -67,6 +68,54 @@ func TestColumnsHoldTheirMaximum(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	b.holdsMaximum(o)
+}
+
+// holdsMaximum does the same for what belongs to a payment.
+func (b *bed) holdsMaximum(o order.Order) {
+	b.t.Helper()
+	ctx, words := b.ctx(), wide(200)
+	move := order.Move{OrderNo: o.No, Version: o.Version + 1, From: o.State, To: o.State, By: pay.ByRevokeRefused, OpID: o.OpID, At: o.Created, Detail: words}
+	refund := order.Refund{OrderNo: o.No, No: wide(pay.MaxTradeNo), Amount: o.Amount, State: pay.RefundWaitingFunds, ChannelNo: wide(pay.MaxTradeNo), Detail: words,
+		Created: o.Created, Accepted: o.Created, Done: o.Created, Due: o.Created, Tries: o.Tries, Shadow: true, Version: 1, OpID: o.OpID, Updated: o.Created}
+	revoke := order.Revoke{OrderNo: o.No, No: refund.No, Amount: o.Amount, State: order.RevokeRequested, Money: pay.MoneyRefunded, By: pay.ByRevokeRefused,
+		Detail: words, Created: o.Created, Done: o.Created, Shadow: true, Version: 1, OpID: o.OpID, Updated: o.Created}
+	task := order.Task{ID: strings.Repeat("f", 96), Kind: order.TaskRevokeRefused, OrderNo: o.No, Merchant: o.Key.MerchantID, Amount: o.Amount, State: order.TaskOpen,
+		Detail: wide(500), Created: o.Created, Deadline: o.Created, Due: o.Created, Tries: o.Tries, Closed: o.Created, ClosedBy: wide(64), Note: wide(500), Shadow: true, Version: 1}
+	err := write(ctx, b.group, func(tx order.Tx) error {
+		moved, err := tx.Move(ctx, o, o, move)
+		refunded, err2 := tx.PutRefund(ctx, refund)
+		revoked, err3 := tx.PutRevoke(ctx, revoke)
+		opened, err4 := tx.PutTask(ctx, task)
+		if !moved || !refunded || !revoked || !opened {
+			b.t.Errorf("written: move %v, refund %v, revoke %v, task %v", moved, refunded, revoked, opened)
+		}
+		return errors.Join(err, err2, err3, err4)
+	})
+	entry := order.JournalEntry{OrderNo: o.No, Holder: wide(64), Until: o.Created, Created: o.Created,
+		Answer: &order.Answer{Verdict: order.RevokedByChannel, TradeNo: o.ChannelTradeNo, Account: o.Account, Amount: o.Amount, At: o.Created, Code: words}}
+	if err = errors.Join(err, b.group.PutJournal(ctx, entry)); err != nil {
+		b.t.Fatal(err)
+	}
+	moves, err := b.group.Moves(ctx, o.No)
+	refunds, err2 := b.group.ReadRefunds(ctx, o.No)
+	revokes, err3 := b.group.ReadRevokes(ctx, o.No)
+	tasks, err4 := b.group.Tasks(ctx, order.TaskOpen, true, 2)
+	journal, err5 := b.group.Journal(ctx, o.No, 2)
+	if err := errors.Join(err, err2, err3, err4, err5); err != nil || len(moves) != 2 {
+		b.t.Fatalf("%d moves, %v", len(moves), err)
+	}
+	for name, d := range map[string]string{
+		"move":    cmp.Diff(move, moves[1], compareNumbers),
+		"refund":  cmp.Diff([]order.Refund{refund}, refunds, compareNumbers),
+		"revoke":  cmp.Diff([]order.Revoke{revoke}, revokes, compareNumbers),
+		"task":    cmp.Diff([]order.Task{task}, tasks, compareNumbers),
+		"journal": cmp.Diff([]order.JournalEntry{entry}, journal, compareNumbers),
+	} {
+		if d != "" {
+			b.t.Errorf("the %s differs (-written +read):\n%s", name, d)
+		}
 	}
 }
 
@@ -261,47 +310,6 @@ func TestLockTagReadsClaimAndAttempt(t *testing.T) {
 	if claim, _, err := tx.LockTag(ctx, 9, o.Key); err != nil || claim != (shard.Claim{}) {
 		t.Errorf("tag without a row: %+v, %v", claim, err)
 	}
-}
-
-func TestVoidIsACompareAndSet(t *testing.T) {
-	b := newBed(t)
-	ctx := b.ctx()
-	o := newOrder(t, 1)
-	b.insert(o)
-	void := func(version int64) (done bool) {
-		t.Helper()
-		err := write(ctx, b.group, func(tx order.Tx) (err error) {
-			done, err = tx.Void(ctx, o.No, version, number(t, 2), "void1", t0.Add(time.Second))
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return done
-	}
-	if void(2) {
-		t.Error("voided at another version")
-	}
-	if !void(1) {
-		t.Error("not voided at its version")
-	}
-	want := o
-	want.State, want.TwinOf, want.OpID, want.Version, want.Updated = pay.Void, number(t, 2), "void1", 2, t0.Add(time.Second)
-	if d := cmp.Diff(want, b.find(o.No), compareNumbers); d != "" {
-		t.Errorf("the voided row differs (-want +got):\n%s", d)
-	}
-	if void(2) {
-		t.Error("voided from VOID")
-	}
-	if rows, err := b.group.FindKey(ctx, o.Key); err != nil || len(rows) != 0 {
-		t.Errorf("a voided order is live: %v, %v", rows, err)
-	}
-	if n := b.count("outbox WHERE order_no=?", o.No.String()); n != 2 {
-		t.Errorf("%d outbox rows, want 2: created and voided", n)
-	}
-	same := newOrder(t, 3)
-	same.Key = o.Key
-	b.insert(same) // the key is free again
 }
 
 func TestLockOrderWaitsForAnotherWriter(t *testing.T) {
