@@ -22,6 +22,7 @@ type loadOptions struct {
 	merchant string
 	real     bool
 	seed     uint64
+	pay      bool
 }
 
 // settlePatience is how long a load waits for its doubts before it ends.
@@ -36,11 +37,14 @@ func newLoadCmd(a *app) *cobra.Command {
 process. The loop is open: latency counts from the moment an order was due, so a
 frozen group shows as the wait that it is.
 
+With --pay the orders are paid on the built-in channel as buyers on a bad day would:
+some late, some refused, some answers lost, some revoked, some refunded.
+
 Orders are shadow orders unless --real-orders is given. With --ledger each order
 is on disk before it is sent, and "paytool order verify" can prove afterwards that
 none was lost or doubled, even if this process was killed.`,
 		Example: `  paytool load --rate 300 --for 20s --ledger run.jsonl
-  paytool load --rate 300 --for 20s -o json
+  paytool load --rate 100 --for 20s --pay -o json
   paytool order verify --ledger run.jsonl`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLoad(cmd.Context(), a, o) },
@@ -51,7 +55,8 @@ none was lost or doubled, even if this process was killed.`,
 	flags.StringVar(&o.ledger, "ledger", "", "write every order here before it is sent (a new file)")
 	flags.BoolVar(&o.real, "real-orders", false, "real orders instead of shadow orders; for a sandbox")
 	flags.StringVar(&o.merchant, "merchant", "load", "merchant of --real-orders")
-	flags.Uint64Var(&o.seed, "seed", 0, "seed of the amounts (default: drawn)")
+	flags.BoolVar(&o.pay, "pay", false, "pay, revoke and refund the orders on the built-in channel")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the amounts and the buyers (default: drawn)")
 	return cmd
 }
 
@@ -82,12 +87,30 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 	if err := e.start(ctx); err != nil {
 		return err
 	}
-	result, loadErr := drill.Load(ctx, e, order.System{}, opts)
+	var shown loadShown
+	var creator drill.Creator = e
+	till := drill.NewTill(e, order.System{}, drill.EverydayMix(), opts.Seed)
+	if o.pay {
+		creator = till
+	}
+	result, loadErr := drill.Load(ctx, creator, order.System{}, opts)
+	shown.LoadResult = result
+	if o.pay {
+		a.err.Set("waiting for the buyers")
+		counts := till.Wait()
+		shown.Till = &counts
+	}
 	a.err.Set("")
 	if open := e.settleAfterLoad(ctx); !open.None() {
 		_, _ = fmt.Fprintf(a.err, "warning: not everything is settled yet (%d wait for a group that is out, %d failed); any running engine goes on with it, and so does `paytool order verify`\n", open.Waiting, open.Failed)
 	}
-	return errors.Join(loadErr, a.showLoad(result))
+	return errors.Join(loadErr, a.showLoad(shown))
+}
+
+// loadShown is a load's result, and what became of its payments.
+type loadShown struct {
+	drill.LoadResult
+	Till *drill.TillResult `json:"till,omitempty"`
 }
 
 func (o loadOptions) drillOptions(a *app) (drill.LoadOptions, error) {
@@ -95,7 +118,7 @@ func (o loadOptions) drillOptions(a *app) (drill.LoadOptions, error) {
 	if err != nil {
 		return drill.LoadOptions{}, err
 	}
-	opts := drill.LoadOptions{Rate: o.rate, For: o.duration, Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: o.seed}
+	opts := drill.LoadOptions{Rate: o.rate, For: o.duration, Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Pays: o.pay, Seed: o.seed}
 	if opts.Seed == 0 {
 		opts.Seed = rand.Uint64()
 	}
@@ -132,17 +155,19 @@ func (e *engine) settleUp(ctx context.Context, waitForGroups bool) order.Open {
 	}
 }
 
-func (a *app) showLoad(r drill.LoadResult) error {
+func (a *app) showLoad(r loadShown) error {
 	return a.show(r, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, `orders   %d in %s
+		if _, err := fmt.Fprintf(w, `orders   %d in %s
 acked    %d (%.1f a second)
 failed   %d
 unknown  %d
 rejected %d
 dropped  %d
 latency  p50 %.1f ms, p99 %.1f ms, max %.1f ms, from the moment an order was due
-`, r.Attempted, loadTime(r), r.Acked, r.Rate, r.Failed, r.Unknown, r.Rejected, r.Dropped, r.P50Ms, r.P99Ms, r.MaxMs)
-		return err
+`, r.Attempted, loadTime(r.LoadResult), r.Acked, r.Rate, r.Failed, r.Unknown, r.Rejected, r.Dropped, r.P50Ms, r.P99Ms, r.MaxMs); err != nil || r.Till == nil {
+			return err
+		}
+		return writeTill(w, *r.Till)
 	})
 }
 
@@ -152,4 +177,14 @@ func loadTime(r drill.LoadResult) time.Duration {
 		return 0
 	}
 	return time.Duration(float64(r.Acked) / r.Rate * float64(time.Second)).Round(100 * time.Millisecond)
+}
+
+func writeTill(w io.Writer, t drill.TillResult) error {
+	_, err := fmt.Fprintf(w, `paid     %d, %s yuan (%d of them recorded later)
+refunds  %d, %s yuan
+refused  %d
+revoked  %d
+open     %d when the buyers left; %d gave up
+`, t.Paid, t.PaidFen.Yuan(), t.Deferred, t.Refunds, t.RefundFen.Yuan(), t.Refused, t.Revoked, t.Open, t.GaveUp)
+	return err
 }

@@ -242,8 +242,7 @@ func runOrderRefund(ctx context.Context, a *app, arg, number, amount string) err
 		}); err != nil {
 			return err
 		}
-		switch r.State {
-		case pay.RefundDone, pay.RefundProcessing, pay.RefundAccepted:
+		if r.State == pay.RefundDone || r.State == pay.RefundProcessing || r.State == pay.RefundAccepted {
 			return nil
 		}
 		return errNo

@@ -63,7 +63,7 @@ func runOrderTrace(ctx context.Context, a *app, arg string) error {
 		e.Refresh(ctx)
 		shown := traceShown{}
 		var groupErr error
-		if shown.Trace, groupErr = e.Engine.Trace(ctx, no); groupErr != nil {
+		if shown.Trace, groupErr = e.Trace(ctx, no); groupErr != nil {
 			shown.Trace = order.Trace{}
 		}
 		numbers := []string{no.String()}

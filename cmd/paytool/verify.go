@@ -22,6 +22,7 @@ import (
 type verifyOptions struct {
 	ledger string
 	settle time.Duration
+	books  bool
 }
 
 func newOrderVerifyCmd(a *app) *cobra.Command {
@@ -31,16 +32,19 @@ func newOrderVerifyCmd(a *app) *cobra.Command {
 		Short: "Hold a load's ledger against every node of every group",
 		Long: `Hold the ledger of a load against every node of every group: nothing that was
 acknowledged may be lost, doubled or changed. It settles first, as a running engine
-does, until no doubt is open; --settle 0 only looks.
+does, until no doubt and no payment is open; --settle 0 only looks. With --books the
+run's payments are also held against what the built-in channel took and kept.
 
 Exit status: 0 all is well, 1 it is not, or not everything could be looked at.`,
 		Example: `  paytool order verify --ledger run.jsonl
-  paytool order verify --ledger run.jsonl --settle 0 -o json`,
+  paytool order verify --ledger run.jsonl --settle 0 -o json
+  paytool order verify --ledger run.jsonl --books   # after a load with --pay`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runOrderVerify(cmd.Context(), a, o) },
 	}
 	cmd.Flags().StringVar(&o.ledger, "ledger", "", "the ledger of `paytool load --ledger` (required)")
 	cmd.Flags().DurationVar(&o.settle, "settle", 30*time.Second, "how long to settle first; 0 only looks")
+	cmd.Flags().BoolVar(&o.books, "books", false, "hold the built-in channel's books against ours too, to the fen")
 	return cmd
 }
 
@@ -67,13 +71,28 @@ func runOrderVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.showVerdict(verdict); err != nil {
+	shown := verdictShown{Verify: verdict}
+	if o.books {
+		books, err := e.compareBooks(ctx, run)
+		if err != nil {
+			return err
+		}
+		shown.Books = &books
+		shown.OK = shown.OK && books.OK()
+	}
+	if err := a.showVerdict(shown); err != nil {
 		return err
 	}
-	if !verdict.OK {
+	if !shown.OK {
 		return errNo
 	}
 	return nil
+}
+
+// verdictShown is a verdict, and the comparison of books where it was asked for.
+type verdictShown struct {
+	drill.Verify
+	Books *drill.Books `json:"books,omitempty"`
 }
 
 func readLedger(path string) (*drill.Run, error) {
@@ -98,7 +117,21 @@ func (e *engine) settleBefore(ctx context.Context, progress io.Writer, patience 
 	if open := e.settleUp(sctx, true); !open.None() {
 		_, _ = fmt.Fprintf(progress, "warning: not everything is settled after %s (%d wait for a group that is out, %d failed)\n", patience, open.Waiting, open.Failed)
 	}
+	if n, err := e.finishPayments(sctx); n > 0 || err != nil {
+		_, _ = fmt.Fprintf(progress, "warning: %d payments, revokes, refunds or money-back tasks are still open after %s\n", n, patience)
+	}
 	return ctx.Err()
+}
+
+// finishPayments waits until nothing is under way, or the context ends. The running
+// engine does the work.
+func (e *engine) finishPayments(ctx context.Context) (n int, err error) {
+	for {
+		n, err = e.Unfinished(ctx)
+		if (n == 0 && err == nil) || (order.System{}).Sleep(ctx, 200*time.Millisecond) != nil {
+			return n, err
+		}
+	}
 }
 
 // judge reads every node and hands its rows to the judge. A node that cannot be
@@ -170,7 +203,7 @@ func readNode(ctx context.Context, r *store.NodeReader, run *drill.Run, add func
 	})
 }
 
-func (a *app) showVerdict(v drill.Verify) error {
+func (a *app) showVerdict(v verdictShown) error {
 	return a.show(v, func(w io.Writer) error {
 		t := report.Table{Header: []string{"WHAT", "COUNT", "MEANING"}, Right: map[string]bool{"COUNT": true}}
 		t.Add("acked", v.Acked, "the client was given a number")
@@ -189,6 +222,11 @@ func (a *app) showVerdict(v drill.Verify) error {
 		}
 		for _, p := range v.Problems {
 			if _, err := fmt.Fprintf(w, "%s: key %s order %s %s: %s\n", p.Kind, p.Key, p.OrderNo, p.Node, p.Detail); err != nil {
+				return err
+			}
+		}
+		if v.Books != nil {
+			if err := writeBooks(w, *v.Books); err != nil {
 				return err
 			}
 		}
