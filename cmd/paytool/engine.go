@@ -19,6 +19,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/shard"
 	"paytool/internal/store"
+	"paytool/internal/store/embedded"
 )
 
 // engine is an order engine over the config's groups, with its connections and what
@@ -29,6 +30,7 @@ type engine struct {
 	log     *slog.Logger
 	groups  []*store.Group
 	channel *builtin.Channel
+	set     *embedded.Set // nil where a config names the groups
 	events  *eventlog.Log // nil where it cannot be written: an order does not depend on it
 	stop    func()
 }
@@ -44,17 +46,68 @@ func (a *app) withEngine(ctx context.Context, f func(e *engine) error) (err erro
 }
 
 // openEngine connects to nothing yet: groups may be down.
-func (a *app) openEngine(_ context.Context) (*engine, error) {
+func (a *app) openEngine(ctx context.Context) (*engine, error) {
+	return a.openEngineSync(ctx, embedded.Full)
+}
+
+// openEngineSync is openEngine for commands that may trade durability for speed on
+// embedded groups: a process that is killed still loses nothing, a power cut may.
+func (a *app) openEngineSync(ctx context.Context, sync embedded.Sync) (*engine, error) {
+	if a.dir != "" {
+		if a.configPath != "" {
+			return nil, usageError(errors.New("--dir and --config exclude each other: embedded groups have no config"))
+		}
+		return a.openEmbedded(ctx, a.dir, sync)
+	}
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return nil, err
 	}
-	log := a.logger(cfg)
+	log := a.logger(cfg.Log)
 	groups, err := openGroups(cfg, log)
 	if err != nil {
 		return nil, err
 	}
 	return newEngine(cfg, groups, log, func(*order.Options) {})
+}
+
+// openEmbedded serves the embedded groups of a folder, or joins the process that
+// does.
+func (a *app) openEmbedded(ctx context.Context, dir string, sync embedded.Sync) (*engine, error) {
+	log := a.logger(config.Log{Level: "warn"})
+	set, err := embedded.Open(ctx, embedded.Options{Dir: dir, Sync: sync, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEmbeddedEngine(set, dir, log, func(g embedded.Group) string { return g.DSN }, func(*config.Config) {})
+	if err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return e, nil
+}
+
+// newEmbeddedEngine sets up an engine over embedded groups, which it closes. dsn
+// says how a group is reached.
+func newEmbeddedEngine(set *embedded.Set, dir string, log *slog.Logger, dsn func(embedded.Group) string, adjust func(*config.Config)) (*engine, error) {
+	var groups []config.Group
+	for _, g := range set.Groups() {
+		groups = append(groups, config.Group{Group: g.Number, Primary: config.Node{DSN: config.DSN(dsn(g))}})
+	}
+	cfg, err := config.ForGroups(dir, groups)
+	if err != nil {
+		return nil, err
+	}
+	adjust(cfg)
+	opened, err := openGroups(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEngine(cfg, opened, log, func(*order.Options) {})
+	if err != nil {
+		return nil, err
+	}
+	e.set = set
+	return e, nil
 }
 
 // newEngine sets up an engine over opened groups, which it closes. adjust changes
@@ -132,6 +185,9 @@ func (e *engine) traced(t order.TraceEvent) {
 func (e *engine) close() error {
 	e.stop()
 	errs := []error{closeGroups(e.groups), e.channel.Close()}
+	if e.set != nil {
+		errs = append(errs, e.set.Close())
+	}
 	if e.events != nil {
 		errs = append(errs, e.events.Close())
 	}

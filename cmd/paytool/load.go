@@ -13,6 +13,7 @@ import (
 	"paytool/internal/drill"
 	"paytool/internal/order"
 	"paytool/internal/pay"
+	"paytool/internal/store/embedded"
 )
 
 type loadOptions struct {
@@ -68,7 +69,7 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	e, err := a.openEngine(ctx)
+	e, err := a.openEngineSync(ctx, embedded.Normal)
 	if err != nil {
 		return err
 	}

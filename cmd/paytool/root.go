@@ -36,6 +36,7 @@ type app struct {
 	out        io.Writer
 	err        *statusLine
 	configPath string
+	dir        string // of embedded groups, instead of a config
 	output     string
 	verbose    bool
 }
@@ -77,6 +78,7 @@ func newRootCmd(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configPath, "config", "", "config file (default: $PAYTOOL_CONFIG, ./paytool.yaml, ./paytool-sandbox/paytool.yaml)")
+	flags.StringVar(&a.dir, "dir", "", "use embedded groups in this folder instead of a config; it is made if it is not there")
 	flags.StringVarP(&a.output, "output", "o", outputTable, "what to print on stdout: table or json, lists also csv")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more on stderr")
 	root.AddCommand(
@@ -140,12 +142,12 @@ func (a *app) loadConfig() (*config.Config, error) {
 }
 
 // logger writes to stderr as the config says, more with --verbose.
-func (a *app) logger(cfg *config.Config) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Log.SlogLevel()}
+func (a *app) logger(log config.Log) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: log.SlogLevel()}
 	if a.verbose {
 		opts.Level = slog.LevelDebug
 	}
-	if cfg.Log.Format == "json" {
+	if log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(a.err, opts))
 	}
 	return slog.New(slog.NewTextHandler(a.err, opts))

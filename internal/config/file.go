@@ -39,7 +39,7 @@ func Find(flag, env string) (string, error) {
 			return "", fmt.Errorf("look for config %s: %w", path, err)
 		}
 	}
-	return "", fmt.Errorf("%w: looked for ./%s and ./%s; name one with --config or PAYTOOL_CONFIG, or start local groups with `paytool sandbox up`",
+	return "", fmt.Errorf("%w: looked for ./%s and ./%s; name one with --config or PAYTOOL_CONFIG, start local groups with `paytool sandbox up`, or use embedded ones with --dir DIR",
 		ErrNotFound, usualPlaces[0], usualPlaces[1])
 }
 

@@ -230,7 +230,7 @@ func (t *Till) refundOnce(ctx context.Context, o order.Order, request order.Refu
 		switch {
 		case err == nil:
 			return true
-		case !errors.As(err, &refused) || refused.RetryAfter == 0 || t.clock.Now().After(giveUp):
+		case !errors.As(err, &refused) || refused.RetryAfter == 0 || t.clock.Now().Add(refused.RetryAfter).After(giveUp):
 			return false
 		}
 		if t.clock.Sleep(ctx, max(refused.RetryAfter/2, 50*time.Millisecond)) != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestBase(t *testing.T) {
-	b := newBed(t)
+func TestBase(t *testing.T) { onEachKind(t, checkBase) }
+
+func checkBase(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	version := func(kind, id string, v int64, body string) Base {
 		return Base{Kind: kind, ID: id, Version: v, Body: json.RawMessage(body), Updated: t0}

@@ -12,8 +12,9 @@ import (
 
 // A fence that were only a condition of the write would be up at once, with the
 // writer still open; that it waits here is what makes it one.
-func TestFenceWaitsForOpenWriters(t *testing.T) {
-	b := newBed(t)
+func TestFenceWaitsForOpenWriters(t *testing.T) { onEachKind(t, checkFenceWaitsForOpenWriters) }
+
+func checkFenceWaitsForOpenWriters(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	writer, err := b.group.Begin(ctx)
 	if err != nil {
@@ -57,7 +58,10 @@ func TestFenceWaitsForOpenWriters(t *testing.T) {
 }
 
 func TestFenceGivesUpOnAWriterThatStays(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkFenceGivesUpOnAWriterThatStays)
+}
+
+func checkFenceGivesUpOnAWriterThatStays(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	err := write(ctx, b.group, func(order.Tx) error {
 		err := b.group.SetClaim(ctx, shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2})
@@ -76,8 +80,9 @@ func TestFenceGivesUpOnAWriterThatStays(t *testing.T) {
 	}
 }
 
-func TestEpochsNeverFall(t *testing.T) {
-	b := newBed(t)
+func TestEpochsNeverFall(t *testing.T) { onEachKind(t, checkEpochsNeverFall) }
+
+func checkEpochsNeverFall(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	set := func(tag pay.Tag, state shard.TagState, epoch int64) error {
 		return b.group.SetClaim(ctx, shard.Claim{Tag: tag, Group: 1, State: state, Epoch: epoch})

@@ -10,8 +10,9 @@ import (
 	"paytool/internal/pay"
 )
 
-func TestDoubts(t *testing.T) {
-	b := newBed(t)
+func TestDoubts(t *testing.T) { onEachKind(t, checkDoubts) }
+
+func checkDoubts(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	var all []order.Doubt
 	for i := range 5 {
@@ -55,8 +56,9 @@ func TestDoubts(t *testing.T) {
 	}
 }
 
-func TestHops(t *testing.T) {
-	b := newBed(t)
+func TestHops(t *testing.T) { onEachKind(t, checkHops) }
+
+func checkHops(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	var past2 []order.Hop
 	var numbers []pay.OrderNo

@@ -123,18 +123,19 @@ func TestEntriesOfADay(t *testing.T) {
 	})
 }
 
-func TestEntriesWhileATagMoves(t *testing.T) {
-	b := newBed(t)
+func TestEntriesWhileATagMoves(t *testing.T) { onEachKind(t, checkEntriesWhileATagMoves) }
+
+func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 	want := b.bookEntries()
-	b.exec(0, "INSERT INTO pay.group_state VALUES (3, ?, 2)", shard.TagFenced)
+	b.exec(0, "INSERT INTO "+b.schema+"group_state VALUES (3, ?, 2)", shard.TagFenced)
 	if _, err := b.entries(b.ctx()); !errors.Is(err, errFenced) {
 		t.Errorf("a tag is fenced: %v", err)
 	}
-	b.exec(0, "DELETE FROM pay.group_state WHERE tag=3")
+	b.exec(0, "DELETE FROM "+b.schema+"group_state WHERE tag=3")
 	n := 0
 	err := b.group.Entries(b.ctx(), midnight, midnight.Add(24*time.Hour), func(pay.Entry) error {
 		if n++; n == 1 {
-			b.exec(0, "UPDATE pay.group_state SET state=?, epoch=2", shard.TagMoved)
+			b.exec(0, "UPDATE "+b.schema+"group_state SET state=?, epoch=2", shard.TagMoved)
 		}
 		return nil
 	})
@@ -143,8 +144,9 @@ func TestEntriesWhileATagMoves(t *testing.T) {
 	}
 }
 
-func TestEntriesInPages(t *testing.T) {
-	b := newBed(t)
+func TestEntriesInPages(t *testing.T) { onEachKind(t, checkEntriesInPages) }
+
+func checkEntriesInPages(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	const rows = pageSize + 7
 	err := write(ctx, b.group, func(tx order.Tx) error {

@@ -86,7 +86,10 @@ func (b *bed) lease(holder string, prefer int, now time.Time) order.Lease {
 }
 
 func TestLeasePassesOnTheHighWaterSecond(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkLeasePassesOnTheHighWaterSecond)
+}
+
+func checkLeasePassesOnTheHighWaterSecond(t *testing.T, b *bed) {
 	first := b.lease("h1", 5, t0)
 	if first != (order.Lease{Slot: 5, Holder: "h1"}) {
 		t.Fatalf("first lease: %+v", first)
@@ -115,8 +118,9 @@ func TestLeasePassesOnTheHighWaterSecond(t *testing.T) {
 	}
 }
 
-func TestReleaseFreesTheNextSecond(t *testing.T) {
-	b := newBed(t)
+func TestReleaseFreesTheNextSecond(t *testing.T) { onEachKind(t, checkReleaseFreesTheNextSecond) }
+
+func checkReleaseFreesTheNextSecond(t *testing.T, b *bed) {
 	l := b.lease("h1", 5, t0)
 	if a := b.probe(l, t0, t0.Unix()+10); a.Cause != "" {
 		t.Fatalf("probe: %+v", a)
@@ -133,8 +137,9 @@ func TestReleaseFreesTheNextSecond(t *testing.T) {
 	}
 }
 
-func TestLeasesOfManyHoldersDiffer(t *testing.T) {
-	b := newBed(t)
+func TestLeasesOfManyHoldersDiffer(t *testing.T) { onEachKind(t, checkLeasesOfManyHoldersDiffer) }
+
+func checkLeasesOfManyHoldersDiffer(t *testing.T, b *bed) {
 	const holders = 12
 	slots := make([]int, holders)
 	ctx := b.ctx()
@@ -158,10 +163,11 @@ func TestLeasesOfManyHoldersDiffer(t *testing.T) {
 	}
 }
 
-func TestLeaseWhenAllSlotsAreTaken(t *testing.T) {
-	b := newBed(t)
+func TestLeaseWhenAllSlotsAreTaken(t *testing.T) { onEachKind(t, checkLeaseWhenAllSlotsAreTaken) }
+
+func checkLeaseWhenAllSlotsAreTaken(t *testing.T, b *bed) {
 	for i := range 100 {
-		b.exec(0, "INSERT INTO pay.instances VALUES (?, ?, '', 0, 0, ?, 0, 0, 0)", i, fmt.Sprint("h", i), t0.Add(leaseTime).UnixMilli())
+		b.exec(0, "INSERT INTO "+b.schema+"instances VALUES (?, ?, '', 0, 0, ?, 0, 0, 0)", i, fmt.Sprint("h", i), t0.Add(leaseTime).UnixMilli())
 	}
 	_, err := b.group.Lease(b.ctx(), "late", "test", 3, t0, t0.Add(leaseTime))
 	var f *order.Fault

@@ -25,8 +25,9 @@ func (b *bed) pages(q order.ListQuery) (all []order.Order) {
 	}
 }
 
-func TestListPages(t *testing.T) {
-	b := newBed(t)
+func TestListPages(t *testing.T) { onEachKind(t, checkListPages) }
+
+func checkListPages(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	err := write(ctx, b.group, func(tx order.Tx) error {
 		for i := range 20 {
@@ -79,8 +80,9 @@ func TestListPages(t *testing.T) {
 	}
 }
 
-func TestKeyHops(t *testing.T) {
-	b := newBed(t)
+func TestKeyHops(t *testing.T) { onEachKind(t, checkKeyHops) }
+
+func checkKeyHops(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	hop := order.Hop{OrderNo: number(t, 1), Above: 3, Key: pay.Key{MerchantID: "m1", MerchantOrderNo: "k1"}, Attempt: 1, Reason: "hang", Created: t0}
 	second, other := hop, hop

@@ -18,6 +18,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/sandbox"
 	"paytool/internal/sandbox/sandboxtest"
+	"paytool/internal/store/embedded"
 )
 
 // real is the one sandbox of this package's tests: one group. Tests on it do not
@@ -66,13 +67,15 @@ func healSandbox(groups int) error {
 	return err
 }
 
-// bed is an empty group 1 on real servers for one test.
+// bed is an empty group 1 for one test: on real servers, or a file.
 type bed struct {
-	t     testing.TB
-	cfg   Config
-	nodes []sandbox.Node // primary, replica, replica
-	group *Group         // opened and prepared
-	roots map[int]*sql.DB
+	t      testing.TB
+	cfg    Config
+	nodes  []sandbox.Node   // primary, replica, replica; none of a file
+	file   *embedded.Server // nil of real servers
+	group  *Group           // opened and prepared
+	roots  map[int]*sql.DB
+	schema string // before a table's name in what root is asked
 }
 
 func newBed(t testing.TB) *bed {
@@ -131,7 +134,7 @@ func newSandboxBed(t testing.TB) *bed {
 	if err := startSandbox(); err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, cfg: realConfig(t), roots: map[int]*sql.DB{}}
+	b := &bed{t: t, cfg: realConfig(t), roots: map[int]*sql.DB{}, schema: "pay."}
 	b.inspect()
 	return b
 }

@@ -32,8 +32,9 @@ func moved(before order.Order, to pay.State) order.Order {
 	return after
 }
 
-func TestMoveIsACompareAndSet(t *testing.T) {
-	b := newBed(t)
+func TestMoveIsACompareAndSet(t *testing.T) { onEachKind(t, checkMoveIsACompareAndSet) }
+
+func checkMoveIsACompareAndSet(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	created := newOrder(t, 1)
 	b.insert(created)
@@ -83,7 +84,10 @@ func TestMoveIsACompareAndSet(t *testing.T) {
 }
 
 func TestVoidFreesTheKeyAndASupplementTakesItBack(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkVoidFreesTheKeyAndASupplementTakesItBack)
+}
+
+func checkVoidFreesTheKeyAndASupplementTakesItBack(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	created := newOrder(t, 1)
 	b.insert(created)
@@ -199,7 +203,7 @@ func TestExpireClosesDueOrders(t *testing.T) {
 		t.Errorf("expired %d again, %v", n, err)
 	}
 
-	b.exec(0, "UPDATE pay.group_state SET state=?", shard.TagFenced)
+	b.exec(0, "UPDATE "+b.schema+"group_state SET state=?", shard.TagFenced)
 	_, err = b.group.Expire(ctx, 1, numbers, now.Add(time.Hour), "expire3")
 	var f *order.Fault
 	if !errors.As(err, &f) || f.Outcome != order.NotCommitted || f.Cause != "" {

@@ -107,7 +107,11 @@ func TestOpenNeedsNoServer(t *testing.T) {
 }
 
 func TestPrepareTwiceAndAtOnce(t *testing.T) {
-	b := newBareBed(t)
+	t.Run("embedded", func(t *testing.T) { checkPrepareTwiceAndAtOnce(t, newBareEmbeddedBed(t)) })
+	t.Run("mariadb", func(t *testing.T) { checkPrepareTwiceAndAtOnce(t, newBareBed(t)) })
+}
+
+func checkPrepareTwiceAndAtOnce(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	first := b.open()
 	var f *order.Fault
@@ -132,7 +136,7 @@ func TestPrepareTwiceAndAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Group != 1 || info.State != shard.GroupActive || info.Weight != 70 || info.Epoch != 1 || info.PrimaryUID == "" ||
+		if info.Group != 1 || info.State != shard.GroupActive || info.Weight != 70 || info.Epoch != 1 || (info.PrimaryUID == "") != b.embedded() ||
 			len(info.Claims) != 1 || info.Claims[0] != (shard.Claim{Tag: 1, Group: 1, State: shard.TagOwned, Epoch: 1}) {
 			t.Errorf("got %+v; a second weight changes nothing", info)
 		}
@@ -140,10 +144,17 @@ func TestPrepareTwiceAndAtOnce(t *testing.T) {
 }
 
 func TestPrepareGoesOnAfterHalfAMigration(t *testing.T) {
-	b := newBed(t)
-	b.exec(0, "DELETE FROM pay.schema_version")
-	b.exec(0, "DROP TABLE pay.hops")
-	b.exec(0, "DROP INDEX orders_tag ON pay.orders")
+	onEachKind(t, checkPrepareGoesOnAfterHalfAMigration)
+}
+
+func checkPrepareGoesOnAfterHalfAMigration(t *testing.T, b *bed) {
+	b.exec(0, "DELETE FROM "+b.schema+"schema_version")
+	b.exec(0, "DROP TABLE "+b.schema+"hops")
+	if b.embedded() {
+		b.exec(0, "DROP INDEX orders_tag")
+	} else {
+		b.exec(0, "DROP INDEX orders_tag ON pay.orders")
+	}
 	if err := b.group.Prepare(b.ctx(), 100); err != nil {
 		t.Fatal(err)
 	}
@@ -156,12 +167,15 @@ func TestPrepareGoesOnAfterHalfAMigration(t *testing.T) {
 }
 
 func TestPrepareAndTheVersionsOfOthers(t *testing.T) {
-	b := newBed(t)
-	b.exec(0, "INSERT INTO pay.schema_version VALUES (?, ?)", schemaVersion+1, schemaVersion)
+	onEachKind(t, checkPrepareAndTheVersionsOfOthers)
+}
+
+func checkPrepareAndTheVersionsOfOthers(t *testing.T, b *bed) {
+	b.exec(0, "INSERT INTO "+b.schema+"schema_version VALUES (?, ?)", schemaVersion+1, schemaVersion)
 	if err := b.group.Prepare(b.ctx(), 100); err != nil {
 		t.Errorf("a newer schema that this program can read: %v", err)
 	}
-	b.exec(0, "INSERT INTO pay.schema_version VALUES (?, ?)", schemaVersion+2, schemaVersion+1)
+	b.exec(0, "INSERT INTO "+b.schema+"schema_version VALUES (?, ?)", schemaVersion+2, schemaVersion+1)
 	err := b.group.Prepare(b.ctx(), 100)
 	var f *order.Fault
 	var tooNew *SchemaError
@@ -170,11 +184,12 @@ func TestPrepareAndTheVersionsOfOthers(t *testing.T) {
 	}
 }
 
-func TestStalePrimaryIsRefused(t *testing.T) {
-	b := newBed(t)
+func TestStalePrimaryIsRefused(t *testing.T) { onEachKind(t, checkStalePrimaryIsRefused) }
+
+func checkStalePrimaryIsRefused(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	b.insert(newOrder(t, 1))
-	b.exec(0, "UPDATE pay.group_info SET primary_uid='the promoted replica'")
+	b.exec(0, "UPDATE "+b.schema+"group_info SET primary_uid='the promoted replica'")
 	for name, call := range map[string]func(g *Group) error{
 		"prepare": func(g *Group) error { return g.Prepare(ctx, 100) },
 		"info":    func(g *Group) error { _, err := g.Info(ctx); return err },
@@ -193,7 +208,10 @@ func TestStalePrimaryIsRefused(t *testing.T) {
 }
 
 func TestAnotherServerBehindTheDSNIsRefused(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkAnotherServerBehindTheDSNIsRefused)
+}
+
+func checkAnotherServerBehindTheDSNIsRefused(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	l := b.lease("h1", 5, t0)
 	elsewhere := "what this instance learned from another server"
@@ -209,7 +227,10 @@ func TestAnotherServerBehindTheDSNIsRefused(t *testing.T) {
 }
 
 func TestAnotherGroupBehindTheDSNIsRefused(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkAnotherGroupBehindTheDSNIsRefused)
+}
+
+func checkAnotherGroupBehindTheDSNIsRefused(t *testing.T, b *bed) {
 	b.cfg.Group = 2
 	err := b.open().Prepare(b.ctx(), 100)
 	var f *order.Fault
@@ -234,8 +255,9 @@ func TestEveryConnectionHasTheSameRules(t *testing.T) {
 	}
 }
 
-func TestCloseTwice(t *testing.T) {
-	b := newBed(t) // closes it again
+func TestCloseTwice(t *testing.T) { onEachKind(t, checkCloseTwice) }
+
+func checkCloseTwice(t *testing.T, b *bed) {
 	if err := b.group.Close(); err != nil {
 		t.Error(err)
 	}

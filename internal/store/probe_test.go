@@ -18,7 +18,7 @@ func (b *bed) probe(l order.Lease, at time.Time, high int64) order.ProbeAnswer {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx(), 250*time.Millisecond)
 	defer cancel()
-	return b.group.Probe(ctx, order.ProbeRequest{Lease: l, At: at, High: high, Until: at.Add(leaseTime), Epoch: 3, RequireSemisync: true})
+	return b.group.Probe(ctx, order.ProbeRequest{Lease: l, At: at, High: high, Until: at.Add(leaseTime), Epoch: 3, RequireSemisync: !b.embedded()})
 }
 
 // probeUntil probes until the answer has the cause, "" for a good one.
@@ -36,8 +36,9 @@ func (b *bed) probeUntil(l order.Lease, want shard.Cause) {
 	})
 }
 
-func TestProbeWritesARealChange(t *testing.T) {
-	b := newBed(t)
+func TestProbeWritesARealChange(t *testing.T) { onEachKind(t, checkProbeWritesARealChange) }
+
+func checkProbeWritesARealChange(t *testing.T, b *bed) {
 	l := b.lease("h1", 5, t0)
 	for i := range int64(2) { // the same values twice: still a change
 		if a := b.probe(l, t0, t0.Unix()+10-i); a.Cause != "" || a.Changed || a.Err != nil {
@@ -45,7 +46,7 @@ func TestProbeWritesARealChange(t *testing.T) {
 		}
 	}
 	var n, at, until, high, epoch int64
-	row := b.root(0).QueryRowContext(b.ctx(), "SELECT n, at_ms, until_ms, high_s, epoch FROM pay.instances WHERE slot=5")
+	row := b.root(0).QueryRowContext(b.ctx(), "SELECT n, at_ms, until_ms, high_s, epoch FROM "+b.schema+"instances WHERE slot=5")
 	if err := row.Scan(&n, &at, &until, &high, &epoch); err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +55,12 @@ func TestProbeWritesARealChange(t *testing.T) {
 	}
 }
 
-func TestProbeSeesReadOnly(t *testing.T) {
-	b := newBed(t)
+func TestProbeSeesReadOnly(t *testing.T) { onEachKind(t, checkProbeSeesReadOnly) }
+
+func checkProbeSeesReadOnly(t *testing.T, b *bed) {
 	l := b.lease("h1", 5, t0)
-	b.exec(0, "SET GLOBAL read_only=1")
-	defer b.exec(0, "SET GLOBAL read_only=0")
+	b.setReadOnly(true)
+	defer b.setReadOnly(false)
 	if a := b.probe(l, t0, t0.Unix()); a.Cause != shard.ReadOnly {
 		t.Errorf("probe: %+v, want read_only", a)
 	}

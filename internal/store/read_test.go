@@ -119,7 +119,10 @@ func TestFindWithThePrimaryOut(t *testing.T) {
 }
 
 func TestRowsReadsEveryRowOfAPrefixOnEveryNode(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkRowsReadsEveryRowOfAPrefixOnEveryNode)
+}
+
+func checkRowsReadsEveryRowOfAPrefixOnEveryNode(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	const rows = 2*pageSize + 50
 	err := write(ctx, b.group, func(tx order.Tx) error {

@@ -35,8 +35,9 @@ func (b *bed) putRevoke(r order.Revoke) (bool, error) {
 	return b.put(func(tx order.Tx) (bool, error) { return tx.PutRevoke(b.ctx(), r) })
 }
 
-func TestRefunds(t *testing.T) {
-	b := newBed(t)
+func TestRefunds(t *testing.T) { onEachKind(t, checkRefunds) }
+
+func checkRefunds(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	no := number(t, 1)
 	second := newRefund(no, "r1", t0.Add(time.Second))
@@ -81,8 +82,9 @@ func TestRefunds(t *testing.T) {
 	}
 }
 
-func TestRevokes(t *testing.T) {
-	b := newBed(t)
+func TestRevokes(t *testing.T) { onEachKind(t, checkRevokes) }
+
+func checkRevokes(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	r := order.Revoke{OrderNo: number(t, 1), No: "v1", Amount: 1250, State: order.RevokeRequested, By: pay.ByTimetable, Created: t0, Version: 1, OpID: "op", Updated: t0}
 	if done, err := b.putRevoke(r); !done || err != nil {

@@ -30,7 +30,7 @@ func (b *bed) find(no pay.OrderNo) order.Order {
 // count counts rows as the administrator sees them.
 func (b *bed) count(from string, args ...any) (n int) {
 	b.t.Helper()
-	if err := b.root(0).QueryRowContext(b.ctx(), "SELECT COUNT(*) FROM pay."+from, args...).Scan(&n); err != nil {
+	if err := b.root(0).QueryRowContext(b.ctx(), "SELECT COUNT(*) FROM "+b.schema+from, args...).Scan(&n); err != nil {
 		b.t.Fatal(err)
 	}
 	return n
@@ -39,8 +39,9 @@ func (b *bed) count(from string, args ...any) (n int) {
 // Four bytes each in UTF-8, the widest that there are.
 func wide(n int) string { return strings.Repeat("𠮷", n) }
 
-func TestColumnsHoldTheirMaximum(t *testing.T) {
-	b := newBed(t)
+func TestColumnsHoldTheirMaximum(t *testing.T) { onEachKind(t, checkColumnsHoldTheirMaximum) }
+
+func checkColumnsHoldTheirMaximum(t *testing.T, b *bed) {
 	no, err := pay.NewOrderNo(t0, pay.MaxInstance, pay.MaxSequence, 99_999_999_999, pay.MaxTagWidth)
 	if err != nil {
 		t.Fatal(err)
@@ -119,8 +120,9 @@ func (b *bed) holdsMaximum(o order.Order) {
 	}
 }
 
-func TestValuesThatDoNotFitAreRefused(t *testing.T) {
-	b := newBed(t)
+func TestValuesThatDoNotFitAreRefused(t *testing.T) { onEachKind(t, checkValuesThatDoNotFitAreRefused) }
+
+func checkValuesThatDoNotFitAreRefused(t *testing.T, b *bed) {
 	for name, change := range map[string]func(o *order.Order){
 		"subject too long":      func(o *order.Order) { o.Subject = wide(pay.MaxSubject + 1) },
 		"merchant too long":     func(o *order.Order) { o.Key.MerchantID = wide(pay.MaxMerchantID + 1) },
@@ -142,8 +144,9 @@ func TestValuesThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-func TestDuplicates(t *testing.T) {
-	b := newBed(t)
+func TestDuplicates(t *testing.T) { onEachKind(t, checkDuplicates) }
+
+func checkDuplicates(t *testing.T, b *bed) {
 	first := newOrder(t, 1)
 	first.Key.MerchantOrderNo = "a for key 'orders_key'" // must not be read as the key's name
 	b.insert(first)
@@ -219,8 +222,9 @@ func TestFindKeysUsesTheIndex(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
-	b := newBed(t)
+func TestOutcomes(t *testing.T) { onEachKind(t, checkOutcomes) }
+
+func checkOutcomes(t *testing.T, b *bed) {
 	ctx := b.ctx()
 
 	// Not committed: the context ended before COMMIT was sent.
@@ -289,8 +293,9 @@ func TestCommitOnALostConnectionIsUnknown(t *testing.T) {
 	}
 }
 
-func TestLockTagReadsClaimAndAttempt(t *testing.T) {
-	b := newBed(t)
+func TestLockTagReadsClaimAndAttempt(t *testing.T) { onEachKind(t, checkLockTagReadsClaimAndAttempt) }
+
+func checkLockTagReadsClaimAndAttempt(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	o := newOrder(t, 1)
 	o.Attempt = 3
@@ -313,7 +318,10 @@ func TestLockTagReadsClaimAndAttempt(t *testing.T) {
 }
 
 func TestLockOrderWaitsForAnotherWriter(t *testing.T) {
-	b := newBed(t)
+	onEachKind(t, checkLockOrderWaitsForAnotherWriter)
+}
+
+func checkLockOrderWaitsForAnotherWriter(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	o := newOrder(t, 1)
 	first, err := b.group.Begin(ctx)
