@@ -70,7 +70,7 @@ var errNothing = errors.New("nothing to change")
 // change is one transaction about one order.
 type change struct {
 	Tx
-	ctx    context.Context
+	ctx    context.Context // of the transaction
 	e      *Engine
 	opened []Task
 }
@@ -103,7 +103,7 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, f edit) (Order,
 	op := e.opID()
 	var after Order
 	var tasks []Task
-	err = e.onTag(ctx, m, no, pay.Key{}, func(tx Tx) error {
+	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		before, err := tx.LockOrder(ctx, no)
 		if err != nil {
 			return err

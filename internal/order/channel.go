@@ -99,6 +99,12 @@ func (a Answer) Definite() bool {
 	return false
 }
 
+// knowsNumber reports whether the answer shows that the payment has arrived at the
+// channel.
+func (a Answer) knowsNumber() bool {
+	return a.Verdict != Unclear && a.Verdict != NotFoundThere && a.Verdict != NotSent
+}
+
 // RevokeCall is one revoke to be sent.
 type RevokeCall struct {
 	OrderNo  pay.OrderNo

@@ -114,7 +114,7 @@ func (e *Engine) dueRefunds(ctx context.Context, m *member) int {
 func (e *Engine) refundDue(ctx context.Context, listed Refund) error {
 	var r Refund
 	o, err := e.change(ctx, listed.OrderNo, func(c *change, o *Order) (why, error) {
-		all, err := c.LockRefunds(ctx, o.No)
+		all, err := c.LockRefunds(c.ctx, o.No)
 		if err != nil {
 			return why{}, err
 		}
@@ -126,7 +126,7 @@ func (e *Engine) refundDue(ctx context.Context, listed Refund) error {
 		r.Due = e.env.Now().Add(e.opts.Timetable.Handover)
 		r.Tries = max(r.Tries, 1) // it may have been sent: ask first
 		r.Version++
-		_, err = c.PutRefund(ctx, r)
+		_, err = c.PutRefund(c.ctx, r)
 		return why{byLook, "refund " + r.No + " taken by " + e.opts.Name}, err
 	})
 	if err != nil {
@@ -166,7 +166,9 @@ func (e *Engine) expire(ctx context.Context, m *member) (closed int) {
 		byTag[o.No.Tag()] = append(byTag[o.No.Tag()], o.No)
 	}
 	for tag, orders := range byTag {
-		n, err := m.Expire(ctx, tag, orders, e.env.Now(), e.opID())
+		ectx, cancel := e.env.WithTimeout(ctx, dueTimeout)
+		n, err := m.Expire(ectx, tag, orders, e.env.Now(), e.opID())
+		cancel()
 		if err != nil {
 			e.log.Warn("unsent orders not expired", logGroup, m.ID(), logErr, err)
 		}
@@ -245,8 +247,7 @@ func (e *Engine) dueWhileDown(ctx context.Context, m *member) int {
 }
 
 func (e *Engine) lookWhileDown(ctx context.Context, o Order) {
-	ch, err := e.channelFor(o, "")
-	if err != nil {
+	if _, err := e.channelFor(o, ""); err != nil {
 		return
 	}
 	holder, ok := e.stand(o)
@@ -254,14 +255,14 @@ func (e *Engine) lookWhileDown(ctx context.Context, o Order) {
 		return
 	}
 	now := e.env.Now()
-	leased, err := holder.LeaseJournal(ctx, JournalEntry{OrderNo: o.No, Holder: e.opts.Holder, Until: now.Add(e.opts.Timetable.Handover), Created: now}, now)
+	lctx, lcancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
+	leased, err := holder.LeaseJournal(lctx, JournalEntry{OrderNo: o.No, Holder: e.opts.Holder, Until: now.Add(e.opts.Timetable.Handover), Created: now}, now)
+	lcancel()
 	if err != nil || !leased {
 		return
 	}
-	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
-	a := ch.Query(cctx, o.Account, o.No)
-	cancel()
-	if a.Definite() {
+	a, err := e.query(ctx, o)
+	if err == nil && a.Definite() {
 		_, err := e.keepAnswer(ctx, o, a, errors.New("its group is out"))
 		e.log.Debug("answer kept for a group that is out", logOrder, o.No, "verdict", a.Verdict, logErr, err)
 	}

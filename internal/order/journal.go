@@ -89,14 +89,25 @@ func (e *Engine) applyEntry(ctx context.Context, holder *member, entry JournalEn
 	if err != nil {
 		return err
 	}
-	after, err := e.conclude(ctx, o, *entry.Answer)
+	a := *entry.Answer
+	if o.State != pay.Paying { // the order has moved on, and the answer may be old news
+		if a, err = e.query(ctx, o); err != nil {
+			return err
+		}
+		if !a.Definite() {
+			return errMovedMeanwhile(o.No)
+		}
+	}
+	after, err := e.conclude(ctx, o, a)
 	switch {
 	case err != nil:
 		return err
 	case after.Recording:
 		return fmt.Errorf("group %d is out again", o.Group)
 	}
-	return holder.DropJournal(ctx, entry.OrderNo)
+	dctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
+	defer cancel()
+	return holder.DropJournal(dctx, entry.OrderNo)
 }
 
 // journaled adds what other groups know about an order whose own group is out.

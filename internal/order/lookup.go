@@ -69,11 +69,27 @@ func lastAttempt(rows []Order) (Order, bool) {
 		if c := cmp.Compare(a.Attempt, b.Attempt); c != 0 {
 			return c
 		}
-		if pay.JudgeTwins(a.Twin(), b.Twin()) == pay.KeepFirst {
-			return 1
-		}
-		return -1
+		return cmp.Or(cmp.Compare(standing(a.State), standing(b.State)), b.No.Compare(a.No))
 	}), true
+}
+
+// standing orders the states by how much an order counts as the answer to its key:
+// what was paid or may be, then what can be, then what has ended.
+func standing(s pay.State) int {
+	switch s {
+	case pay.Paid:
+		return 5
+	case pay.Paying, pay.Revoking:
+		return 4
+	case pay.Created:
+		return 3
+	case pay.Revoked:
+		return 2
+	case pay.Closed:
+		return 1
+	case pay.Void, pay.None:
+	}
+	return 0
 }
 
 // answer is what a known key is answered with, after a last check: an attempt

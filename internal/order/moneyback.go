@@ -15,11 +15,13 @@ import (
 // is durable and lies with the order; whichever instance finds it due carries it on,
 // under one fixed number, so that doing it twice does it once (money rules, rule 8).
 
-const moneyBackPrefix = "B-"
+// moneyBackNo is the number of the revoke or refund. Only a refund that the channel
+// has closed for good gets a further one.
+func moneyBackNo(no pay.OrderNo, closed int) string { return fmt.Sprintf("B%d-%s", closed+1, no) }
 
-func moneyBackNo(no pay.OrderNo) string { return moneyBackPrefix + no.String() }
-
-func isMoneyBack(number string) bool { return strings.HasPrefix(number, moneyBackPrefix) }
+func isMoneyBack(number string, no pay.OrderNo) bool {
+	return strings.HasPrefix(number, "B") && strings.HasSuffix(number, "-"+no.String())
+}
 
 // openMoneyBack opens the task; the order's group keeps it.
 func (c *change) openMoneyBack(o Order, detail string) error {
@@ -97,15 +99,28 @@ func (e *Engine) moneyBackStep(ctx context.Context, t Task) error {
 	if err != nil {
 		return err
 	}
-	revokes, err := m.ReadRevokes(ctx, o.No)
+	rctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
+	defer cancel()
+	revokes, err := m.ReadRevokes(rctx, o.No)
 	if err != nil {
 		return err
 	}
-	refunds, err := m.ReadRefunds(ctx, o.No)
+	refunds, err := m.ReadRefunds(rctx, o.No)
 	if err != nil {
 		return err
 	}
-	number := moneyBackNo(o.No)
+	if o.State.Final() { // the success that opened the task may be old news
+		switch a, err := e.query(ctx, o); {
+		case err != nil:
+			return err
+		case a.Verdict == Success:
+		case a.Definite():
+			return e.finishTask(ctx, t, o, "the channel keeps nothing: "+string(a.Verdict))
+		default:
+			return nil // the task comes due again
+		}
+	}
+	number := moneyBackNo(o.No, 0)
 	revoke := slices.IndexFunc(revokes, func(r Revoke) bool { return r.No == number })
 	switch left := o.Amount - o.Refunded; {
 	case revoke >= 0 && revokes[revoke].State == RevokeDone:
@@ -128,7 +143,7 @@ func (e *Engine) moneyBackByRevoke(ctx context.Context, t Task, o Order) error {
 	if err != nil {
 		return err
 	}
-	if within := ch.Limits().RevokeWithin; within > 0 && e.env.Now().Sub(e.opts.Timetable.paySince(o)) > within {
+	if within := ch.Limits().RevokeWithin; within > 0 && e.env.Now().Sub(o.SendBy) > within {
 		return e.moneyBackByRefund(ctx, t, o, nil)
 	}
 	o, err = e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
@@ -198,19 +213,22 @@ func (c *change) refuseOpenRevokes(code string, no pay.OrderNo) error {
 
 // moneyBackByRefund refunds what is left, under the fixed number.
 func (e *Engine) moneyBackByRefund(ctx context.Context, t Task, o Order, refunds []Refund) error {
-	left := o.Amount
+	left, closed := o.Amount, 0
 	for _, r := range refunds {
+		own := isMoneyBack(r.No, o.No)
 		switch {
-		case r.No == moneyBackNo(o.No):
+		case own && r.State == pay.RefundClosed:
+			closed++
+		case own:
 			return nil // under way; DueRefunds carries it on
-		case r.State != pay.RefundClosed:
+		case r.State.Reserves():
 			left -= r.Amount
 		}
 	}
 	if left <= 0 {
 		return nil // the merchant's own refunds give everything back
 	}
-	after, r, err := e.refund(ctx, o, RefundRequest{No: moneyBackNo(o.No), Amount: left}, true)
+	after, r, err := e.refund(ctx, o, RefundRequest{No: moneyBackNo(o.No, closed), Amount: left}, true)
 	if err == nil && r.State == pay.RefundDone && after.Refunded == after.Amount {
 		return e.finishTask(ctx, t, after, "refunded")
 	}

@@ -93,6 +93,9 @@ func (e *Engine) payCreated(ctx context.Context, o Order, r PayRequest) (paid Or
 		return o, verdict.instead.No, nil
 	}
 	o, err = e.startPaying(ctx, o.No, ch, verdict.risk)
+	if err == nil && o.State != pay.Paying { // decided late, and others have gone on with it
+		err = errMovedMeanwhile(o.No)
+	}
 	if err != nil {
 		return o, instead, err
 	}
@@ -148,14 +151,22 @@ func (e *Engine) send(ctx context.Context, ch Channel, o Order, r PayRequest) (O
 
 // look asks the channel what became of an open payment and acts on the answer.
 func (e *Engine) look(ctx context.Context, o Order) (Order, error) {
-	ch, err := e.channelFor(o, "")
+	answer, err := e.query(ctx, o)
 	if err != nil {
 		return o, err
 	}
-	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
-	answer := ch.Query(cctx, o.Account, o.No)
-	cancel()
 	return e.conclude(ctx, o, answer)
+}
+
+// query asks an order's channel what became of the payment.
+func (e *Engine) query(ctx context.Context, o Order) (Answer, error) {
+	ch, err := e.channelFor(o, "")
+	if err != nil {
+		return Answer{}, err
+	}
+	ctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
+	defer cancel()
+	return ch.Query(ctx, o.Account, o.No), nil
 }
 
 // conclude carries out what an answer means for an order that was PAYING. Where the
@@ -190,6 +201,9 @@ func (c *change) answered(o *Order, a Answer) (why, error) {
 		return c.answeredLate(o, a)
 	}
 	next := c.e.opts.Timetable.onAnswer(*o, a, now)
+	if a.knowsNumber() && now.Before(o.SendBy) {
+		o.SendBy = wall(now) // it has arrived; nothing leaves any more
+	}
 	if next.task != "" {
 		if err := c.open(*o, next.task, next.detail, time.Time{}); err != nil {
 			return why{}, err

@@ -54,12 +54,12 @@ func (e *Engine) refund(ctx context.Context, o Order, r RefundRequest, moneyBack
 	var reserved Refund
 	send := false
 	o, err = e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
-		all, err := c.LockRefunds(ctx, o.No)
+		all, err := c.LockRefunds(c.ctx, o.No)
 		if err != nil {
 			return why{}, err
 		}
 		if i := slices.IndexFunc(all, func(have Refund) bool { return have.No == r.No }); i >= 0 {
-			reserved, send, err = c.refundAgain(all[i], r)
+			reserved, send, err = c.refundAgain(*o, all, i, r)
 			return why{byRefund, "refund " + r.No + " again"}, err
 		}
 		limits := ch.Limits()
@@ -72,7 +72,7 @@ func (e *Engine) refund(ctx context.Context, o Order, r RefundRequest, moneyBack
 		now := e.env.Now()
 		reserved, send = Refund{OrderNo: o.No, No: r.No, Amount: r.Amount, State: pay.RefundRequested, Created: now, Updated: now,
 			Due: now.Add(e.opts.Timetable.Handover), Shadow: o.Shadow, Version: 1, OpID: c.e.opID()}, true
-		_, err = c.PutRefund(ctx, reserved)
+		_, err = c.PutRefund(c.ctx, reserved)
 		return why{byRefund, fmt.Sprintf("refund %s of %d fen", r.No, r.Amount)}, err
 	})
 	if err != nil || !send {
@@ -86,7 +86,14 @@ const byRefund pay.Mover = "refund"
 
 // refundAgain answers a request for a number that exists. A refund that failed is
 // sent once more, with the same number and amount.
-func (c *change) refundAgain(have Refund, r RefundRequest) (Refund, bool, error) {
+func (c *change) refundAgain(o Order, all []Refund, i int, r RefundRequest) (Refund, bool, error) {
+	have := all[i]
+	left := o.Amount
+	for j, other := range all {
+		if j != i && other.State.Reserves() {
+			left -= other.Amount
+		}
+	}
 	switch {
 	case have.Amount != r.Amount:
 		return have, false, &Error{Code: CodeAmountMismatch, Outcome: NotCommitted,
@@ -96,6 +103,9 @@ func (c *change) refundAgain(have Refund, r RefundRequest) (Refund, bool, error)
 			Message: fmt.Sprintf("refund %s was closed by the channel", r.No), Hint: "use a new number"}
 	case have.State != pay.RefundFailed:
 		return have, false, errNothing
+	case have.Amount > left:
+		return have, false, &Error{Code: CodeRefundRefused, Outcome: NotCommitted,
+			Message: fmt.Sprintf("%d of %d fen of order %s are left to refund, not %d", left, o.Amount, o.No, have.Amount), Hint: "refund no more than that, under a new number"}
 	}
 	have.Due = c.e.env.Now().Add(c.e.opts.Timetable.Handover)
 	have.Version++
@@ -119,8 +129,10 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 		if have.State == pay.RefundClosed {
 			continue
 		}
-		sum += have.Amount
 		count++
+		if have.State.Reserves() {
+			sum += have.Amount
+		}
 		if have.Created.After(last) {
 			last = have.Created
 		}
@@ -160,7 +172,7 @@ func (e *Engine) refundStep(ctx context.Context, ch Channel, o Order, r Refund) 
 	e.trace(o.No, "refund_answer", fmt.Sprintf("%s %s %s", r.No, answer.State, answer.Code))
 	after := r
 	o, err := e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
-		all, err := c.LockRefunds(ctx, o.No)
+		all, err := c.LockRefunds(c.ctx, o.No)
 		if err != nil {
 			return why{}, err
 		}
@@ -185,6 +197,9 @@ func (c *change) refunded(o *Order, r *Refund, a RefundAnswer) (why, error) {
 	now := c.e.env.Now()
 	r.Tries++
 	r.Due, r.Updated, r.Detail = now.Add(retryAfter(r.Tries)), now, clip(a.Code)
+	if a.State == pay.RefundUnknown && !r.State.MustSend() { // the answer does not say: what is known stays
+		a.State = r.State
+	}
 	if a.State != r.State && !pay.CanMoveRefund(r.State, a.State) {
 		detail := fmt.Sprintf("refund %s is %s, and now the channel says %s", r.No, r.State, a.State)
 		if err := c.open(*o, TaskContradiction, detail, time.Time{}); err != nil {
@@ -213,7 +228,7 @@ func (c *change) refunded(o *Order, r *Refund, a RefundAnswer) (why, error) {
 		}
 	case pay.RefundFailed:
 		r.Due = time.Time{} // the merchant tries again, with the same number
-		if isMoneyBack(r.No) {
+		if isMoneyBack(r.No, o.No) {
 			r.Due = now.Add(retryAfter(r.Tries))
 		}
 	default:

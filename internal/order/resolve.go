@@ -54,7 +54,7 @@ func (e *Engine) resolve(ctx context.Context, d Doubt) (Settlement, error) {
 		No: d.OrderNo, Key: d.Key, Attempt: d.Attempt, State: pay.Void, Amount: d.Amount, Shadow: d.Shadow,
 		Created: now, Updated: now, TwinOf: d.Winner, Version: 1, OpID: tombstoneOp + e.opID()[:16],
 	}
-	err = e.onTag(ctx, m, d.OrderNo, d.Key, func(tx Tx) error { return tx.InsertOrder(ctx, tombstone) })
+	err = e.onTag(ctx, m, d.OrderNo, d.Key, func(ctx context.Context, tx Tx) error { return tx.InsertOrder(ctx, tombstone) })
 	if err == nil {
 		return Tombstoned, nil
 	}

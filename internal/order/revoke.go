@@ -85,7 +85,7 @@ func (c *change) openRevoke(o *Order, by pay.Mover) error {
 	now := c.e.env.Now()
 	number := fmt.Sprintf("R%d-%s", len(revokes)+1, o.No)
 	if by == pay.ByMoneyBack {
-		number = moneyBackNo(o.No)
+		number = moneyBackNo(o.No, 0)
 	}
 	o.State, o.Due = pay.Revoking, now.Add(c.e.opts.Timetable.Handover)
 	_, err = c.PutRevoke(c.ctx, Revoke{OrderNo: o.No, No: number, Amount: o.Amount, State: RevokeRequested, By: by,
@@ -120,8 +120,7 @@ func (e *Engine) revokeStep(ctx context.Context, o Order) (Order, error) {
 	if err != nil {
 		return o, err
 	}
-	earliest := e.opts.Timetable.paySince(o).Add(ch.Limits().RevokeAfter)
-	if e.env.Now().Before(earliest) {
+	if earliest := e.opts.Timetable.revokeFrom(o, ch.Limits()); e.env.Now().Before(earliest) {
 		return e.change(ctx, o.No, func(_ *change, o *Order) (why, error) {
 			if o.State != pay.Revoking {
 				return why{}, errNothing
@@ -132,7 +131,7 @@ func (e *Engine) revokeStep(ctx context.Context, o Order) (Order, error) {
 	}
 	answer := e.callRevoke(ctx, ch, o)
 	if answer.Verdict == RevokeTooLate {
-		return e.revokeTooLate(ctx, ch, o, answer)
+		return e.revokeTooLate(ctx, o, answer)
 	}
 	return e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
 		switch {
@@ -170,10 +169,11 @@ func (c *change) revokeLater(o *Order, answer RevokeAnswer) (why, error) {
 
 // revokeTooLate: the channel refuses for good. Only a query that says SUCCESS makes
 // the order PAID again; anything else is asked again.
-func (e *Engine) revokeTooLate(ctx context.Context, ch Channel, o Order, refused RevokeAnswer) (Order, error) {
-	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
-	a := ch.Query(cctx, o.Account, o.No)
-	cancel()
+func (e *Engine) revokeTooLate(ctx context.Context, o Order, refused RevokeAnswer) (Order, error) {
+	a, err := e.query(ctx, o)
+	if err != nil {
+		return o, err
+	}
 	e.trace(o.No, "answer", fmt.Sprintf("%s %s %s", a.Verdict, a.Code, a.TradeNo))
 	return e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
 		switch {

@@ -95,7 +95,7 @@ func (e *Engine) readPrimary(ctx context.Context, no pay.OrderNo) (o Order, err 
 	if err != nil {
 		return Order{}, err
 	}
-	err = e.onTag(ctx, m, no, pay.Key{}, func(tx Tx) (err error) {
+	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) (err error) {
 		o, err = tx.LockOrder(ctx, no)
 		return err
 	})
@@ -115,8 +115,8 @@ func (e *Engine) ownerOf(no pay.OrderNo) (*member, error) {
 }
 
 // onTag runs a transaction on an order that exists or might, in the group that
-// owns its tag.
-func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.Key, f func(tx Tx) error) error {
+// owns its tag. f gets the context that bounds the whole of it.
+func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.Key, f func(ctx context.Context, tx Tx) error) error {
 	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
 	defer cancel()
 	return transact(ctx, m, func(tx Tx) error {
@@ -127,7 +127,7 @@ func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.K
 		if claim.State != shard.TagOwned {
 			return &Fault{Outcome: NotCommitted, Err: errNotOwned}
 		}
-		return f(tx)
+		return f(ctx, tx)
 	})
 }
 
@@ -138,7 +138,7 @@ func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo, by pay
 	if err != nil {
 		return false, err
 	}
-	err = e.onTag(ctx, m, loser, pay.Key{}, func(tx Tx) error {
+	err = e.onTag(ctx, m, loser, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		row, err := tx.LockOrder(ctx, loser)
 		if err != nil {
 			return err

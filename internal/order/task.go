@@ -49,7 +49,7 @@ func (e *Engine) leaseTask(ctx context.Context, t Task) (Order, error) {
 		return Order{}, err
 	}
 	var o Order
-	err = e.onTag(ctx, m, t.OrderNo, pay.Key{}, func(tx Tx) error {
+	err = e.onTag(ctx, m, t.OrderNo, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		now, err := tx.LockTask(ctx, t.ID)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (e *Engine) closeTask(ctx context.Context, id string, no pay.OrderNo, by, n
 		return Task{}, errUnknownTag(no, err)
 	}
 	var t Task
-	err = e.onTag(ctx, m, no, pay.Key{}, func(tx Tx) error {
+	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		var err error
 		if t, err = tx.LockTask(ctx, id); err != nil || t.State == TaskDone {
 			return err

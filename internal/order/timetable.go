@@ -11,7 +11,7 @@ import (
 // durations mean the defaults in the comments.
 type Timetable struct {
 	SendWithin    time.Duration // from the commit of PAYING to the last byte sent (3 s)
-	PayFor        time.Duration // how long a buyer may take before the payment is revoked (30 s)
+	PayFor        time.Duration // how long a buyer may take, once it is sent, before it is revoked (30 s)
 	NotFoundAfter time.Duration // from the send deadline until "not found" concludes anything (2 min)
 	// Handover is how long whoever works at an order keeps it from others (10 s).
 	Handover       time.Duration
@@ -29,8 +29,14 @@ func (t Timetable) withDefaults() Timetable {
 	return t
 }
 
-// paySince is when an order became PAYING.
-func (t Timetable) paySince(o Order) time.Time { return o.SendBy.Add(-t.SendWithin) }
+// travel is how long a request may be on its way after it has left.
+const travel = time.Second
+
+// revokeFrom is when a revoke may be sent at the earliest: it must not overtake the
+// payment, or the channel would revoke nothing and take the payment after that.
+func (t Timetable) revokeFrom(o Order, limits ChannelLimits) time.Time {
+	return o.SendBy.Add(max(limits.RevokeAfter, travel))
+}
 
 // step is what follows from a channel's answer: a move, or another look later.
 type step struct {
@@ -48,7 +54,7 @@ func (t Timetable) onAnswer(o Order, a Answer, now time.Time) step {
 	if a.Code != "" {
 		said += " (" + a.Code + ")"
 	}
-	since := now.Sub(t.paySince(o))
+	since := now.Sub(o.SendBy)
 	switch a.Verdict {
 	case Success:
 		if reason := contradicts(o, a); reason != "" {

@@ -104,13 +104,10 @@ func (e *Engine) Supplement(ctx context.Context, no pay.OrderNo, approvers [2]st
 	if err != nil {
 		return o, err
 	}
-	ch, err := e.channelFor(o, "")
+	a, err := e.query(ctx, o)
 	if err != nil {
 		return o, err
 	}
-	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
-	a := ch.Query(cctx, o.Account, o.No)
-	cancel()
 	if a.Verdict != Success || contradicts(o, a) != "" {
 		return o, &Error{Code: pay.CodeMoveRefused, Outcome: NotCommitted,
 			Message: fmt.Sprintf("the channel does not say that order %s was paid: %s %s %s", no, a.Verdict, a.Code, contradicts(o, a))}

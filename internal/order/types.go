@@ -27,8 +27,9 @@ type Order struct {
 	// RiskDouble: it was paid while a group did not say whether it holds another
 	// attempt of the key (money rules, rule 7).
 	RiskDouble bool
-	// SendBy is the last moment at which its number may leave for the channel; zero
-	// while it was never to be sent.
+	// SendBy is the moment after which its number does not leave for the channel any
+	// more: a deadline at first, and once the channel shows that it has the number,
+	// the moment of that. Zero while it was never to be sent.
 	SendBy time.Time
 	// Due is when somebody has to look at the order again: to expire, query or
 	// revoke it. Whoever does so moves it into the future first, so that it is a

@@ -15,7 +15,7 @@ const insertJournalSQL = `INSERT INTO journal (order_no, holder, until_ms, answe
 // LeaseJournal takes or renews a lease. An answer that is recorded stays.
 func (g *Group) LeaseJournal(ctx context.Context, e order.JournalEntry, now time.Time) (bool, error) {
 	doing := fmt.Sprintf("lease the journal of order %s", e.OrderNo)
-	n, err := affected(g.primary.db.ExecContext(ctx, "UPDATE journal SET holder=?, until_ms=? WHERE order_no=? AND (holder=? OR until_ms<=?)",
+	n, err := affected(g.primary.db.ExecContext(ctx, "UPDATE journal SET holder=?, until_ms=? WHERE order_no=? AND answer='' AND (holder=? OR until_ms<=?)",
 		e.Holder, toMS(e.Until), e.OrderNo.String(), e.Holder, toMS(now)))
 	if err != nil || n > 0 {
 		return n > 0, g.primary.fail(doing, err, atCommit)
@@ -24,8 +24,14 @@ func (g *Group) LeaseJournal(ctx context.Context, e order.JournalEntry, now time
 	if isAnswer(err, errDuplicate) {
 		return false, nil
 	}
+	if err == nil { // nobody comes back for a lease whose order's group is well again
+		_, err = g.primary.db.ExecContext(ctx, "DELETE FROM journal WHERE answer='' AND until_ms<=?", toMS(now.Add(-leaseRemains)))
+	}
 	return err == nil, g.primary.fail(doing, err, atCommit)
 }
+
+// leaseRemains is how long after its end a lease without an answer is kept.
+const leaseRemains = 10 * time.Minute
 
 // PutJournal records an answer, over one that was not definite.
 func (g *Group) PutJournal(ctx context.Context, e order.JournalEntry) error {
