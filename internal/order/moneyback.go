@@ -221,7 +221,10 @@ func (e *Engine) moneyBackByRefund(ctx context.Context, t Task, o Order, refunds
 			closed++
 		case own:
 			return nil // under way; DueRefunds carries it on
-		case r.State.Reserves():
+		case r.State == pay.RefundFailed: // the merchant's, who may never try it again
+			_, _, err := e.refund(ctx, o, RefundRequest{No: r.No, Amount: r.Amount}, true)
+			return err
+		case r.State != pay.RefundClosed:
 			left -= r.Amount
 		}
 	}

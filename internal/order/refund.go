@@ -59,7 +59,7 @@ func (e *Engine) refund(ctx context.Context, o Order, r RefundRequest, moneyBack
 			return why{}, err
 		}
 		if i := slices.IndexFunc(all, func(have Refund) bool { return have.No == r.No }); i >= 0 {
-			reserved, send, err = c.refundAgain(*o, all, i, r)
+			reserved, send, err = c.refundAgain(all[i], r)
 			return why{byRefund, "refund " + r.No + " again"}, err
 		}
 		limits := ch.Limits()
@@ -86,14 +86,7 @@ const byRefund pay.Mover = "refund"
 
 // refundAgain answers a request for a number that exists. A refund that failed is
 // sent once more, with the same number and amount.
-func (c *change) refundAgain(o Order, all []Refund, i int, r RefundRequest) (Refund, bool, error) {
-	have := all[i]
-	left := o.Amount
-	for j, other := range all {
-		if j != i && other.State.Reserves() {
-			left -= other.Amount
-		}
-	}
+func (c *change) refundAgain(have Refund, r RefundRequest) (Refund, bool, error) {
 	switch {
 	case have.Amount != r.Amount:
 		return have, false, &Error{Code: CodeAmountMismatch, Outcome: NotCommitted,
@@ -103,9 +96,6 @@ func (c *change) refundAgain(o Order, all []Refund, i int, r RefundRequest) (Ref
 			Message: fmt.Sprintf("refund %s was closed by the channel", r.No), Hint: "use a new number"}
 	case have.State != pay.RefundFailed:
 		return have, false, errNothing
-	case have.Amount > left:
-		return have, false, &Error{Code: CodeRefundRefused, Outcome: NotCommitted,
-			Message: fmt.Sprintf("%d of %d fen of order %s are left to refund, not %d", left, o.Amount, o.No, have.Amount), Hint: "refund no more than that, under a new number"}
 	}
 	have.Due = c.e.env.Now().Add(c.e.opts.Timetable.Handover)
 	have.Version++
@@ -130,9 +120,7 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 			continue
 		}
 		count++
-		if have.State.Reserves() {
-			sum += have.Amount
-		}
+		sum += have.Amount
 		if have.Created.After(last) {
 			last = have.Created
 		}

@@ -28,10 +28,6 @@ func CanMoveRefund(from, to RefundState) bool {
 // Ended reports whether nothing more happens to a refund.
 func (s RefundState) Ended() bool { return s == RefundDone || s == RefundClosed }
 
-// Reserves reports whether a refund's amount is given back, or may still be. A
-// FAILED one gives nothing back unless it is tried again.
-func (s RefundState) Reserves() bool { return s != RefundClosed && s != RefundFailed }
-
 // MustSend reports whether the channel still has to be sent the request: it never
 // accepted it.
 func (s RefundState) MustSend() bool {
