@@ -79,30 +79,41 @@ func (a *app) openEmbedded(ctx context.Context, dir string, sync embedded.Sync) 
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEmbeddedEngine(set, dir, log, func(g embedded.Group) string { return g.DSN }, func(*config.Config) {})
+	e, err := newEmbeddedEngine(set, embeddedSetup{
+		dir: dir, log: log, dsn: func(g embedded.Group) string { return g.DSN },
+		config: func(*config.Config) {}, options: func(*order.Options) {},
+	})
 	if err != nil {
 		return nil, errors.Join(err, set.Close())
 	}
 	return e, nil
 }
 
-// newEmbeddedEngine sets up an engine over embedded groups, which it closes. dsn
-// says how a group is reached.
-func newEmbeddedEngine(set *embedded.Set, dir string, log *slog.Logger, dsn func(embedded.Group) string, adjust func(*config.Config)) (*engine, error) {
+// embeddedSetup says how an engine works on embedded groups.
+type embeddedSetup struct {
+	dir     string
+	log     *slog.Logger
+	dsn     func(embedded.Group) string // how a group is reached
+	config  func(*config.Config)        // changes of the defaults
+	options func(*order.Options)
+}
+
+// newEmbeddedEngine sets up an engine over embedded groups, which it closes.
+func newEmbeddedEngine(set *embedded.Set, setup embeddedSetup) (*engine, error) {
 	var groups []config.Group
 	for _, g := range set.Groups() {
-		groups = append(groups, config.Group{Group: g.Number, Primary: config.Node{DSN: config.DSN(dsn(g))}})
+		groups = append(groups, config.Group{Group: g.Number, Primary: config.Node{DSN: config.DSN(setup.dsn(g))}})
 	}
-	cfg, err := config.ForGroups(dir, groups)
+	cfg, err := config.ForGroups(setup.dir, groups)
 	if err != nil {
 		return nil, err
 	}
-	adjust(cfg)
-	opened, err := openGroups(cfg, log)
+	setup.config(cfg)
+	opened, err := openGroups(cfg, setup.log)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEngine(cfg, opened, log, func(*order.Options) {})
+	e, err := newEngine(cfg, opened, setup.log, setup.options)
 	if err != nil {
 		return nil, err
 	}

@@ -19,11 +19,11 @@ const (
 	Rejected Answer = "rejected" // refused before anything was tried
 )
 
-// answerOf reads the answer from a create's error, and the stable code that came
+// AnswerOf reads the answer from a create's error, and the stable code that came
 // with it. What is not surely a failure is Unknown, errors of a foreign type
 // included: calling a committed order failed is the one mistake that a judge
 // could not see through.
-func answerOf(err error) (a Answer, code string) {
+func AnswerOf(err error) (a Answer, code string) {
 	if err == nil {
 		return Acked, ""
 	}

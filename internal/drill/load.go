@@ -196,7 +196,7 @@ func (l *load) send(ctx context.Context, due time.Time, key string, amount pay.F
 		Amount: amount, Shadow: l.opts.Shadow,
 	})
 	now := l.clock.Now()
-	answer, code := answerOf(err)
+	answer, code := AnswerOf(err)
 	l.tally.answered(answer, now.Sub(due), now)
 	if l.opts.Ledger != nil {
 		if err := l.opts.Ledger.Result(Result{Key: key, Answer: answer, Order: o, Code: code, At: now}); err != nil {

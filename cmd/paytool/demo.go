@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"paytool/internal/drill"
+	"paytool/internal/pay"
+	"paytool/internal/report"
+)
+
+type demoOptions struct {
+	rate float64
+	seed uint64
+}
+
+func newDemoCmd(a *app) *cobra.Command {
+	var o demoOptions
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See a bad day in under a minute, with nothing installed",
+		Long: `See a bad day in under a minute, with nothing installed: five embedded groups take
+orders at a steady rate; buyers pay, change their minds and get refunds; one group
+hangs, one crashes, one turns read-only. The rate does not drop. At the end every order
+is held against what its client was told, and every fen against the channel's books.
+
+Nothing leaves this machine. The orders stay in a folder that is named at the end.`,
+		Example: `  paytool demo
+  paytool demo --dir ./shop --seed 7 -o json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), a, o) },
+	}
+	cmd.Flags().Float64Var(&o.rate, "rate", 80, "orders a second")
+	cmd.Flags().Uint64Var(&o.seed, "seed", 0, "seed of the amounts and the buyers (default: drawn)")
+	return cmd
+}
+
+// demoResult is what a demo shows at its end.
+type demoResult struct {
+	Seed   uint64           `json:"seed"`
+	Dir    string           `json:"dir"`
+	Load   drill.LoadResult `json:"load"`
+	Phases []demoPhase      `json:"phases"`
+	Events []demoEvent      `json:"events"`
+	Till   drill.TillResult `json:"till"`
+	Verify drill.Verify     `json:"verify"`
+	Books  drill.Books      `json:"books"`
+	Export demoExport       `json:"export"`
+	Next   []string         `json:"next"`
+	OK     bool             `json:"ok"`
+}
+
+type demoExport struct {
+	File string `json:"file"`
+	exportSums
+}
+
+func runDemo(ctx context.Context, a *app, o demoOptions) (err error) {
+	if o.rate <= 0 || o.rate > 1000 {
+		return usageError(fmt.Errorf("--rate %v: want more than 0 and at most 1000", o.rate))
+	}
+	if a.configPath != "" {
+		return usageError(errors.New("the demo brings its own groups and takes no --config"))
+	}
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	dir := a.dir
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "paytool-demo-"); err != nil {
+			return fmt.Errorf("make the demo's folder: %w", err)
+		}
+	}
+	d, err := openDemo(ctx, a, dir, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	result, err := d.run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.show(result, func(w io.Writer) error { return writeDemo(w, result) }); err != nil {
+		return err
+	}
+	if !result.OK {
+		return errNo
+	}
+	return nil
+}
+
+// finish judges the day once everything has come to rest.
+func (d *demo) finish(ctx context.Context, result *demoResult) error {
+	d.say("the groups are well again; open payments and doubts are brought to their end")
+	sctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	d.engine.settleUp(sctx, true) // what stays open is told by the verdict
+	if n, err := d.engine.finishPayments(sctx); n > 0 {
+		return fmt.Errorf("%d payments, revokes or refunds are still open after %s: %w", n, demoPatience, err)
+	}
+	d.say("every order is held against what its client was told")
+	run, err := readLedger(d.ledgerFile())
+	if err != nil {
+		return err
+	}
+	if result.Verify, err = d.engine.judge(ctx, run); err != nil {
+		return err
+	}
+	if result.Books, err = d.engine.compareBooks(ctx, run); err != nil {
+		return err
+	}
+	result.OK = result.Verify.OK && result.Books.OK()
+	day := time.Now().In(pay.Beijing)
+	from := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, pay.Beijing)
+	result.Export.File = filepath.Join(d.dir, "ours-"+from.Format(time.DateOnly)+".csv")
+	return writeWhole(result.Export.File, func(w io.Writer) (err error) {
+		result.Export.exportSums, err = d.engine.export(ctx, w, from, "")
+		return err
+	})
+}
+
+func writeDemo(w io.Writer, r demoResult) error {
+	phases := report.Table{
+		Header: []string{"WHAT HAPPENED", "ORDERS", "ACKED", "FAILED", "UNKNOWN", "P50 MS", "P99 MS", "MAX MS"},
+		Right:  map[string]bool{"ORDERS": true, "ACKED": true, "FAILED": true, "UNKNOWN": true, "P50 MS": true, "P99 MS": true, "MAX MS": true},
+	}
+	for _, p := range r.Phases {
+		phases.Add(p.Name, p.Attempted, p.Acked, p.Failed, p.Unknown, ms(p.P50Ms), ms(p.P99Ms), ms(p.MaxMs))
+	}
+	if err := phases.Write(w); err != nil {
+		return err
+	}
+	v, t := r.Verify, r.Till
+	text := fmt.Sprintf(`
+orders    %d acknowledged; %d lost, %d doubled, %d open doubts
+payments  %d, %s yuan; %d refused, %d revoked; %d refunds, %s yuan
+books     %d orders; the channel keeps %s yuan, we say %s: %d differences
+entries   %s (%d)
+
+`, v.Acked, v.Lost, v.Doubled, v.DoubtsOpen,
+		t.Paid, t.PaidFen.Yuan(), t.Refused, t.Revoked, t.Refunds, t.RefundFen.Yuan(),
+		r.Books.Orders, r.Books.TheirsFen.Yuan(), r.Books.OursFen.Yuan(), len(r.Books.Differences),
+		r.Export.File, r.Export.Rows)
+	if r.OK {
+		text += "Nobody noticed: no order was lost or doubled, and every fen is accounted for.\n"
+	} else {
+		text += "NOT OK: something was lost, doubled or does not add up; see -o json.\n"
+	}
+	text += fmt.Sprintf("\nseed %d; the orders are in %s. Try:\n", r.Seed, r.Dir)
+	for _, next := range r.Next {
+		text += "  " + next + "\n"
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func ms(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// next are commands to try on what the demo left.
+func (d *demo) next(ctx context.Context) []string {
+	in := " --dir " + d.dir
+	lines := []string{
+		"paytool order list --merchant " + demoMerchant + " --limit 10" + in,
+		"paytool order verify --books --ledger " + d.ledgerFile() + in,
+		"paytool shard status" + in,
+		"paytool task list" + in,
+	}
+	if no, ok := d.interesting(ctx); ok {
+		lines = append(lines, "paytool order trace "+no.String()+in)
+	}
+	return append(lines, "paytool sim --seeds 200", "rm -r "+d.dir)
+}
