@@ -199,6 +199,13 @@ func (e *Engine) opID() string { return fmt.Sprintf("%016x%016x", e.draw(), e.dr
 
 func (e *Engine) heard(events []shard.Event) {
 	for _, ev := range events {
+		if m, ok := e.member(ev.Group); ok {
+			back := time.Time{}
+			if !ev.Ejected {
+				back = e.env.Now()
+			}
+			m.setBack(back)
+		}
 		switch {
 		case ev.Ejected:
 			e.log.Warn("group ejected", logGroup, ev.Group, logCause, ev.Cause, "by_creates", ev.ByCreates)

@@ -16,6 +16,7 @@ type member struct {
 	info    shard.Report // the last one read, or the default until then
 	answers bool         // the primary gave that info when it was last asked
 	ledger  time.Time    // when the hop ledger was last read
+	back    time.Time    // since when the group takes orders; zero while it does not
 }
 
 func (m *member) hasJoined() bool {
@@ -88,6 +89,22 @@ func (m *member) setLedger(at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ledger = at
+}
+
+func (m *member) setBack(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.back = at
+}
+
+// backFor is how long the group has taken orders without a break.
+func (m *member) backFor(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.back.IsZero() {
+		return 0
+	}
+	return now.Sub(m.back)
 }
 
 func (m *member) weight() int { return m.lastInfo().Weight }

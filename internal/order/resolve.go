@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"paytool/internal/pay"
 )
@@ -34,11 +35,37 @@ func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open O
 		if err != nil {
 			open.Failed++
 			e.log.Warn("doubt not settled yet", logOrder, d.OrderNo, logGroup, d.OldGroup, logErr, err)
+			e.doubtLate(ctx, old, d, err)
 			continue
 		}
 		e.log.Info("doubt settled", logOrder, d.OrderNo, logGroup, d.OldGroup, "how", how, "winner", d.Winner)
 	}
 	return open
+}
+
+// doubtPatience is how long after its group came back a doubt may stay open before
+// a person is told (hop design, rule 3).
+const doubtPatience = time.Minute
+
+// doubtLate alarms about a doubt that is still open though its group is back.
+func (e *Engine) doubtLate(ctx context.Context, old *member, d Doubt, cause error) {
+	now := e.env.Now()
+	if old.backFor(now) < doubtPatience || now.Sub(d.Created) < doubtPatience {
+		return
+	}
+	_, err := e.change(ctx, d.Winner, func(c *change, o *Order) (why, error) {
+		detail := fmt.Sprintf("whether order %s was written in group %d is not settled: %v", d.OrderNo, d.OldGroup, cause)
+		if err := c.open(*o, TaskDoubt, clip(detail), time.Time{}); err != nil {
+			return why{}, err
+		}
+		if len(c.opened) == 0 {
+			return why{}, errNothing // it is there already
+		}
+		return why{byLook, clip(detail)}, nil
+	})
+	if err != nil {
+		e.log.Warn("no task for an open doubt", logOrder, d.OrderNo, logErr, err)
+	}
 }
 
 // resolve decides one doubt with a fencing write, never with a SELECT: a row that
