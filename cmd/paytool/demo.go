@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -166,15 +167,25 @@ func ms(v float64) string { return fmt.Sprintf("%.1f", v) }
 
 // next are commands to try on what the demo left.
 func (d *demo) next(ctx context.Context) []string {
+	me := programName()
 	in := " --dir " + d.dir
 	lines := []string{
-		"paytool order list --merchant " + demoMerchant + " --limit 10" + in,
-		"paytool order verify --books --ledger " + d.ledgerFile() + in,
-		"paytool shard status" + in,
-		"paytool task list" + in,
+		me + " order list --merchant " + demoMerchant + " --limit 10" + in,
+		me + " order verify --books --ledger " + d.ledgerFile() + in,
+		me + " shard status" + in,
+		me + " task list" + in,
 	}
 	if no, ok := d.interesting(ctx); ok {
-		lines = append(lines, "paytool order trace "+no.String()+in)
+		lines = append(lines, me+" order trace "+no.String()+in)
 	}
-	return append(lines, "paytool sim --seeds 200", "rm -r "+d.dir)
+	return append(lines, me+" sim --seeds 200", "rm -r "+d.dir)
+}
+
+// programName is how the reader calls this program: go run builds it in a folder of
+// its own that is gone afterwards.
+func programName() string {
+	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
+		return "go run ./cmd/paytool"
+	}
+	return os.Args[0]
 }

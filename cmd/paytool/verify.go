@@ -71,6 +71,9 @@ func runOrderVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := e.checkFiles(ctx); err != nil {
+		return err
+	}
 	shown := verdictShown{Verify: verdict}
 	if o.books {
 		books, err := e.compareBooks(ctx, run)
@@ -87,6 +90,20 @@ func runOrderVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
 		return errNo
 	}
 	return nil
+}
+
+// checkFiles checks the files of embedded groups that this process serves.
+func (e *engine) checkFiles(ctx context.Context) error {
+	if e.set == nil || !e.set.Serving() {
+		return nil
+	}
+	var errs []error
+	for _, g := range e.set.Groups() {
+		if err := e.set.Server(g.Number).Check(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("check the file of group %d: %w", g.Number, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // verdictShown is a verdict, and the comparison of books where it was asked for.

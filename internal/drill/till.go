@@ -16,6 +16,7 @@ import (
 // Payer is the engine as a till sees it. Calls are concurrent.
 type Payer interface {
 	Creator
+	Get(ctx context.Context, no pay.OrderNo) (order.Order, error)
 	Pay(ctx context.Context, no pay.OrderNo, r order.PayRequest) (order.Order, error)
 	Revoke(ctx context.Context, no pay.OrderNo) (order.Order, error)
 	Refund(ctx context.Context, no pay.OrderNo, r order.RefundRequest) (order.Order, order.Refund, error)
@@ -137,7 +138,21 @@ func (t *Till) live(ctx context.Context, r order.Request, o order.Order) {
 			o = revoked
 		}
 	}
-	t.settled(ctx, o, chance)
+	t.settled(ctx, t.waitForEnd(ctx, o), chance)
+}
+
+// waitForEnd looks at an open order until it has an end, or patience has.
+func (t *Till) waitForEnd(ctx context.Context, o order.Order) order.Order {
+	giveUp := t.clock.Now().Add(t.mix.Patience)
+	for (o.State == pay.Paying || o.State == pay.Revoking) && t.clock.Now().Before(giveUp) {
+		if t.clock.Sleep(ctx, 500*time.Millisecond) != nil {
+			return o
+		}
+		if now, err := t.engine.Get(ctx, o.No); err == nil {
+			o = now
+		}
+	}
+	return o
 }
 
 // word draws a payment code, "" for a buyer who never comes to the till.

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -105,6 +106,9 @@ CREATE INDEX IF NOT EXISTS refunds_order ON refunds (account, order_no);`
 // books opens the file at the first call.
 func (c *Channel) books(ctx context.Context) (*sql.DB, error) {
 	c.once.Do(func() {
+		if c.err = private(c.opts.Books); c.err != nil {
+			return
+		}
 		q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
 		c.db, c.err = sql.Open("sqlite", "file:"+(&url.URL{Path: c.opts.Books}).EscapedPath()+"?"+q.Encode())
 		if c.err != nil {
@@ -116,6 +120,15 @@ func (c *Channel) books(ctx context.Context) (*sql.DB, error) {
 		}
 	})
 	return c.db, c.err
+}
+
+// private makes the file, for its owner alone, if it is not there.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the built-in channel's books: %w", err)
+	}
+	return f.Close()
 }
 
 // transact runs f in one transaction of the books.
