@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"paytool/internal/pay"
@@ -16,67 +15,71 @@ const (
 	dueBatch    = 100 // of one group and one pass
 	dueAtOnce   = 8   // calls of a channel at a time, in one group
 	expireBatch = 200
-	dueTimeout  = 5 * time.Second // of one list
+	dueTimeout  = time.Second // of one list, or one transaction
 )
 
-// dueLoop carries on what has come due: open payments and revokes, refunds, tasks,
-// unsent orders that are too old, answers that wait for their group. Whichever
-// instance comes first does it; the others lose the compare-and-set.
-func (e *Engine) dueLoop(ctx context.Context) {
+// dueLoop carries on what has come due in one group: open payments and revokes,
+// refunds, tasks, unsent orders that are too old, answers that wait for their group.
+// Whichever instance comes first does it; the others lose the compare-and-set. Each
+// group has a loop of its own, so that one that hangs holds up nobody.
+func (e *Engine) dueLoop(ctx context.Context, m *member) {
 	for ctx.Err() == nil {
 		_ = e.env.Sleep(ctx, dueEvery) // the loop looks at the context itself
 		if ctx.Err() == nil {
-			e.Due(ctx)
+			e.dueIn(ctx, m)
 		}
 	}
 }
 
-// Due makes one pass over everything that has come due and returns how much that
-// was. Run does so all the time.
-func (e *Engine) Due(ctx context.Context) int {
-	var mu sync.Mutex
-	total := 0
-	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
-		n := e.dueIn(ctx, e.members[i])
-		mu.Lock()
-		defer mu.Unlock()
-		total += n
-	})
-	return total
-}
-
-func (e *Engine) dueIn(ctx context.Context, m *member) int {
+// dueIn makes one pass over a group. It ends with the first list that is not
+// answered: the others would only wait as long.
+func (e *Engine) dueIn(ctx context.Context, m *member) {
 	if _, down := e.fleet.Down(m.ID()); down {
-		return e.dueWhileDown(ctx, m)
+		e.dueWhileDown(ctx, m)
+		return
 	}
-	return e.dueOrders(ctx, m) + e.dueRefunds(ctx, m) + e.dueTasks(ctx, m) + e.expire(ctx, m) + e.applyJournal(ctx, m)
+	for _, step := range []func(context.Context, *member) error{e.dueOrders, e.dueRefunds, e.dueTasks, e.expire, e.applyJournal} {
+		if _, down := e.fleet.Down(m.ID()); down || ctx.Err() != nil {
+			return
+		}
+		if err := step(ctx, m); err != nil {
+			e.log.Debug("what is due was not read", logGroup, m.ID(), logErr, err)
+			return
+		}
+	}
 }
 
 // dueStates are those in which an order waits for somebody. A PAID one does where
 // it has to be checked for a second payment of its key.
 var dueStates = []pay.State{pay.Paying, pay.Revoking, pay.Paid}
 
-func (e *Engine) dueOrders(ctx context.Context, m *member) int {
-	if len(e.opts.Channels) == 0 {
-		return 0
+// channelNames are the channels whose orders this engine carries on.
+func (e *Engine) channelNames() []string {
+	names := make([]string, len(e.opts.Channels))
+	for i, ch := range e.opts.Channels {
+		names[i] = ch.Name()
 	}
-	due := dueList(ctx, e, m, "orders", func(ctx context.Context) ([]Order, error) {
-		return m.DueOrders(ctx, e.env.Now(), dueStates, dueBatch, false)
+	return names
+}
+
+func (e *Engine) dueOrders(ctx context.Context, m *member) error {
+	if len(e.opts.Channels) == 0 {
+		return nil
+	}
+	due, err := dueList(ctx, e, func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, DueQuery{Now: e.env.Now(), States: dueStates, Channels: e.channelNames(), Limit: dueBatch})
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if err := e.orderDue(ctx, due[i]); err != nil && !isMoved(err) {
 			e.log.Warn("open order not carried on", logOrder, due[i].No, "state", due[i].State, logErr, err)
 		}
 	})
-	return len(due)
+	return err
 }
 
 // orderDue takes the order for itself by moving its due time, then does what its
 // state asks for.
 func (e *Engine) orderDue(ctx context.Context, listed Order) error {
-	if _, err := e.channelFor(listed, ""); err != nil {
-		return nil // another engine has its channel
-	}
 	o, err := e.change(ctx, listed.No, func(_ *change, o *Order) (why, error) {
 		if o.Version != listed.Version {
 			return why{}, errMovedMeanwhile(o.No)
@@ -99,8 +102,8 @@ func (e *Engine) orderDue(ctx context.Context, listed Order) error {
 	return err
 }
 
-func (e *Engine) dueRefunds(ctx context.Context, m *member) int {
-	due := dueList(ctx, e, m, "refunds", func(ctx context.Context) ([]Refund, error) {
+func (e *Engine) dueRefunds(ctx context.Context, m *member) error {
+	due, err := dueList(ctx, e, func(ctx context.Context) ([]Refund, error) {
 		return m.DueRefunds(ctx, e.env.Now(), dueBatch)
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
@@ -108,10 +111,14 @@ func (e *Engine) dueRefunds(ctx context.Context, m *member) int {
 			e.log.Warn("refund not carried on", logOrder, due[i].OrderNo, "refund_no", due[i].No, logErr, err)
 		}
 	})
-	return len(due)
+	return err
 }
 
 func (e *Engine) refundDue(ctx context.Context, listed Refund) error {
+	ch, ok, err := e.ownChannel(ctx, listed.OrderNo)
+	if err != nil || !ok {
+		return err
+	}
 	var r Refund
 	o, err := e.change(ctx, listed.OrderNo, func(c *change, o *Order) (why, error) {
 		all, err := c.LockRefunds(c.ctx, o.No)
@@ -132,34 +139,45 @@ func (e *Engine) refundDue(ctx context.Context, listed Refund) error {
 	if err != nil {
 		return err
 	}
-	ch, err := e.channelFor(o, "")
-	if err != nil {
-		return nil // another engine has its channel
-	}
 	_, _, err = e.refundStep(ctx, ch, o, r)
 	return err
 }
 
-func (e *Engine) dueTasks(ctx context.Context, m *member) int {
-	due := dueList(ctx, e, m, "tasks", func(ctx context.Context) ([]Task, error) {
+// ownChannel is the channel of an order, and whether this engine has it: what
+// belongs to another engine's channels must not be taken away from that.
+func (e *Engine) ownChannel(ctx context.Context, no pay.OrderNo) (Channel, bool, error) {
+	o, err := e.readNow(ctx, no)
+	if err != nil {
+		return nil, false, err
+	}
+	ch, err := e.channelFor(o, "")
+	return ch, err == nil, nil
+}
+
+func (e *Engine) dueTasks(ctx context.Context, m *member) error {
+	due, err := dueList(ctx, e, func(ctx context.Context) ([]Task, error) {
 		return m.DueTasks(ctx, e.env.Now(), dueBatch)
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if due[i].Kind != TaskMoneyBack {
 			return
 		}
-		if err := e.moneyBackStep(ctx, due[i]); err != nil && !isMoved(err) {
+		_, ok, err := e.ownChannel(ctx, due[i].OrderNo)
+		if err == nil && ok {
+			err = e.moneyBackStep(ctx, due[i])
+		}
+		if err != nil && !isMoved(err) {
 			e.log.Warn("task not carried on", "task", due[i].ID, logErr, err)
 		}
 	})
-	return len(due)
+	return err
 }
 
 // expire closes orders that were never sent and are too old, many in one
 // transaction.
-func (e *Engine) expire(ctx context.Context, m *member) (closed int) {
-	due := dueList(ctx, e, m, "unsent orders", func(ctx context.Context) ([]Order, error) {
-		return m.DueOrders(ctx, e.env.Now(), []pay.State{pay.Created}, expireBatch, false)
+func (e *Engine) expire(ctx context.Context, m *member) error {
+	due, err := dueList(ctx, e, func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, DueQuery{Now: e.env.Now(), States: []pay.State{pay.Created}, Limit: expireBatch})
 	})
 	byTag := map[pay.Tag][]pay.OrderNo{}
 	for _, o := range due {
@@ -167,29 +185,20 @@ func (e *Engine) expire(ctx context.Context, m *member) (closed int) {
 	}
 	for tag, orders := range byTag {
 		ectx, cancel := e.env.WithTimeout(ctx, dueTimeout)
-		n, err := m.Expire(ectx, tag, orders, e.env.Now(), e.opID())
+		_, err := m.Expire(ectx, tag, orders, e.env.Now(), e.opID())
 		cancel()
 		if err != nil {
-			e.log.Warn("unsent orders not expired", logGroup, m.ID(), logErr, err)
+			return err
 		}
-		closed += n
 	}
-	return closed
+	return err
 }
 
-// dueList reads a list of what has come due. A group that does not answer has none
-// this time.
-func dueList[T any](ctx context.Context, e *Engine, m *member, what string, list func(ctx context.Context) ([]T, error)) []T {
+// dueList reads one list, within its time.
+func dueList[T any](ctx context.Context, e *Engine, list func(ctx context.Context) ([]T, error)) ([]T, error) {
 	ctx, cancel := e.env.WithTimeout(ctx, dueTimeout)
 	defer cancel()
-	all, err := list(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			e.log.Debug("due "+what+" not read", logGroup, m.ID(), logErr, err)
-		}
-		return nil
-	}
-	return all
+	return list(ctx)
 }
 
 // each runs f for 0 to n-1, a bounded number at a time.
@@ -212,7 +221,7 @@ func (e *Engine) Unfinished(ctx context.Context) (n int, err error) {
 	const most = 1000
 	never := time.UnixMilli(1 << 52)
 	for _, m := range e.members {
-		orders, err := m.DueOrders(ctx, never, dueStates, most, false)
+		orders, err := m.DueOrders(ctx, DueQuery{Now: never, States: dueStates, Limit: most})
 		if err != nil {
 			return n, err
 		}
@@ -235,21 +244,20 @@ func (e *Engine) Unfinished(ctx context.Context) (n int, err error) {
 
 // dueWhileDown asks the channel about open payments of a group that is out, so that
 // the cashier hears the truth; the answers wait in another group's journal.
-func (e *Engine) dueWhileDown(ctx context.Context, m *member) int {
+func (e *Engine) dueWhileDown(ctx context.Context, m *member) {
 	if len(e.opts.Channels) == 0 {
-		return 0
+		return
 	}
-	due := dueList(ctx, e, m, "orders of a group that is out", func(ctx context.Context) ([]Order, error) {
-		return m.DueOrders(ctx, e.env.Now(), []pay.State{pay.Paying}, dueBatch, true)
+	due, err := dueList(ctx, e, func(ctx context.Context) ([]Order, error) {
+		return m.DueOrders(ctx, DueQuery{Now: e.env.Now(), States: []pay.State{pay.Paying}, Channels: e.channelNames(), Limit: dueBatch, Down: true})
 	})
+	if err != nil {
+		e.log.Debug("open payments of a group that is out were not read", logGroup, m.ID(), logErr, err)
+	}
 	e.each(ctx, len(due), func(ctx context.Context, i int) { e.lookWhileDown(ctx, due[i]) })
-	return len(due)
 }
 
 func (e *Engine) lookWhileDown(ctx context.Context, o Order) {
-	if _, err := e.channelFor(o, ""); err != nil {
-		return
-	}
 	holder, ok := e.stand(o)
 	if !ok {
 		return

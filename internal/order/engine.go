@@ -148,9 +148,9 @@ func (e *Engine) Fleet() *shard.Fleet { return e.fleet }
 // Run probes the groups, follows the topology, settles doubts, sweeps, and carries
 // open payments, revokes, refunds and tasks on, until the context ends. It then releases the leases and returns.
 func (e *Engine) Run(ctx context.Context) {
-	loops := []func(context.Context){e.followTopology, e.settleLoop, e.dueLoop}
+	loops := []func(context.Context){e.followTopology, e.settleLoop}
 	for _, m := range e.members {
-		loops = append(loops, func(ctx context.Context) { e.watch(ctx, m) })
+		loops = append(loops, func(ctx context.Context) { e.watch(ctx, m) }, func(ctx context.Context) { e.dueLoop(ctx, m) })
 	}
 	e.env.Gather(ctx, len(loops), func(ctx context.Context, i int) { loops[i](ctx) })
 }

@@ -70,9 +70,8 @@ type Payments interface {
 	FindKeyFresh(ctx context.Context, key pay.Key, down bool) ([]Order, error)
 	// Moves lists the moves of an order on the primary, oldest first.
 	Moves(ctx context.Context, no pay.OrderNo) ([]Move, error)
-	// DueOrders lists orders of these states whose Due has come, the longest due
-	// first. With the primary out (down is true) any replica answers.
-	DueOrders(ctx context.Context, now time.Time, states []pay.State, limit int, down bool) ([]Order, error)
+	// DueOrders lists orders whose Due has come, the longest due first.
+	DueOrders(ctx context.Context, q DueQuery) ([]Order, error)
 	// DueRefunds and DueTasks list what has come due, on the primary.
 	DueRefunds(ctx context.Context, now time.Time, limit int) ([]Refund, error)
 	DueTasks(ctx context.Context, now time.Time, limit int) ([]Task, error)
@@ -91,6 +90,15 @@ type Payments interface {
 	Journal(ctx context.Context, no pay.OrderNo, limit int) ([]JournalEntry, error)
 	// DropJournal removes an entry that was applied or is of no use any more.
 	DropJournal(ctx context.Context, no pay.OrderNo) error
+}
+
+// DueQuery asks for orders that have come due.
+type DueQuery struct {
+	Now      time.Time
+	States   []pay.State
+	Channels []string // only orders of these; nil: of any
+	Limit    int
+	Down     bool // the primary is out: any replica may answer
 }
 
 // Display is what lists, traces, exports and clean-ups need of a group. Reads ask

@@ -63,8 +63,8 @@ func recorded(o Order, a Answer) Order {
 
 // applyJournal writes the answers that a group keeps for others that are back, by
 // compare-and-set like any answer.
-func (e *Engine) applyJournal(ctx context.Context, holder *member) (applied int) {
-	entries := dueList(ctx, e, holder, "journal", func(ctx context.Context) ([]JournalEntry, error) {
+func (e *Engine) applyJournal(ctx context.Context, holder *member) error {
+	entries, err := dueList(ctx, e, func(ctx context.Context) ([]JournalEntry, error) {
 		return holder.Journal(ctx, pay.OrderNo{}, dueBatch)
 	})
 	for _, entry := range entries {
@@ -77,11 +77,9 @@ func (e *Engine) applyJournal(ctx context.Context, holder *member) (applied int)
 		}
 		if err := e.applyEntry(ctx, holder, entry); err != nil {
 			e.log.Warn("journaled answer not applied yet", logOrder, entry.OrderNo, logErr, err)
-			continue
 		}
-		applied++
 	}
-	return applied
+	return err
 }
 
 func (e *Engine) applyEntry(ctx context.Context, holder *member, entry JournalEntry) error {

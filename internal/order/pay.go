@@ -166,7 +166,7 @@ func (e *Engine) query(ctx context.Context, o Order) (Answer, error) {
 	}
 	ctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
 	defer cancel()
-	return ch.Query(ctx, o.Account, o.No), nil
+	return ch.Query(ctx, accountOf(o, ch), o.No), nil
 }
 
 // conclude carries out what an answer means for an order that was PAYING. Where the
@@ -283,6 +283,15 @@ func (e *Engine) channelFor(o Order, asked string) (Channel, error) {
 	}
 	return nil, &Error{Code: CodeChannelUnknown, Outcome: NotCommitted,
 		Message: fmt.Sprintf("order %s: no channel %q is set up here", o.No, name), Hint: "see `paytool config show`"}
+}
+
+// accountOf is the account under which an order is known to its channel. One that
+// was never sent has none yet.
+func accountOf(o Order, ch Channel) string {
+	if o.Account == "" {
+		return ch.Account()
+	}
+	return o.Account
 }
 
 // readNow reads an order on its group's primary, for a decision. A group that is

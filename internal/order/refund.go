@@ -145,7 +145,7 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 // refundStep sends a reserved refund, or asks for one that was sent, and writes what
 // the channel says.
 func (e *Engine) refundStep(ctx context.Context, ch Channel, o Order, r Refund) (Order, Refund, error) {
-	call := RefundCall{OrderNo: o.No, Account: o.Account, RefundNo: r.No, Amount: r.Amount, Total: o.Amount}
+	call := RefundCall{OrderNo: o.No, Account: accountOf(o, ch), RefundNo: r.No, Amount: r.Amount, Total: o.Amount}
 	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
 	defer cancel()
 	e.trace(o.No, "refund_sent", r.No)

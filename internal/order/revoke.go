@@ -149,7 +149,7 @@ func (e *Engine) callRevoke(ctx context.Context, ch Channel, o Order) RevokeAnsw
 	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
 	defer cancel()
 	e.trace(o.No, "revoke_sent", o.Channel)
-	answer := ch.Revoke(cctx, RevokeCall{OrderNo: o.No, Account: o.Account, Amount: o.Amount, RevokeNo: o.No.String()})
+	answer := ch.Revoke(cctx, RevokeCall{OrderNo: o.No, Account: accountOf(o, ch), Amount: o.Amount, RevokeNo: o.No.String()})
 	e.count("revoke_" + string(answer.Verdict))
 	e.trace(o.No, "revoke_answer", fmt.Sprintf("%s %s %s", answer.Verdict, answer.Code, answer.Money))
 	return answer

@@ -73,7 +73,11 @@ func (t Timetable) onAnswer(o Order, a Answer, now time.Time) step {
 		if over := o.SendBy.Add(t.NotFoundAfter).Sub(now); over > 0 {
 			return step{wait: min(over, t.pollAfter(since)), detail: said}
 		}
-		return step{to: pay.Revoking, by: pay.ByTimetable, detail: said}
+		next := step{to: pay.Revoking, by: pay.ByTimetable, detail: said}
+		if a.Verdict == NotFoundThere {
+			next.task, next.detail = TaskNotFound, "the channel does not know the payment: "+said+"; it is revoked, see what the bill says"
+		}
+		return next
 	case Pending, Unclear:
 	}
 	if since >= t.PayFor {
@@ -87,7 +91,7 @@ func contradicts(o Order, a Answer) string {
 	switch {
 	case a.Amount != o.Amount:
 		return fmt.Sprintf("the channel says success over %d fen, the order is over %d fen", a.Amount, o.Amount)
-	case a.Account != "" && a.Account != o.Account:
+	case a.Account != "" && o.Account != "" && a.Account != o.Account:
 		return fmt.Sprintf("the channel says success for account %s, the order was sent to account %s", a.Account, o.Account)
 	}
 	return ""

@@ -104,6 +104,10 @@ func (e *Engine) Supplement(ctx context.Context, no pay.OrderNo, approvers [2]st
 	if err != nil {
 		return o, err
 	}
+	ch, err := e.channelFor(o, "")
+	if err != nil {
+		return o, err
+	}
 	a, err := e.query(ctx, o)
 	if err != nil {
 		return o, err
@@ -114,6 +118,7 @@ func (e *Engine) Supplement(ctx context.Context, no pay.OrderNo, approvers [2]st
 	}
 	return e.change(ctx, no, func(_ *change, o *Order) (why, error) {
 		o.State, o.ChannelTradeNo, o.PaidAt, o.TwinOf = pay.Paid, a.TradeNo, a.At, pay.OrderNo{}
+		o.Channel, o.Account = ch.Name(), accountOf(*o, ch)
 		o.RiskDouble, o.Due = true, e.env.Now() // its key is looked at in every group
 		return why{pay.BySupplement, fmt.Sprintf("%s, approved by %s and %s", reason, approvers[0], approvers[1])}, nil
 	})

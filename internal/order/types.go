@@ -144,6 +144,9 @@ const (
 	TaskRefund TaskKind = "refund_abnormal"
 	// TaskContradiction: the channel's words do not fit the order, or one another.
 	TaskContradiction TaskKind = "contradiction"
+	// TaskNotFound: the channel did not know a payment long after it was sent; it is
+	// revoked.
+	TaskNotFound TaskKind = "not_found_at_channel"
 	// TaskDoubt: a doubt is open though its group has been back for a minute.
 	TaskDoubt TaskKind = "doubt_unsettled"
 )

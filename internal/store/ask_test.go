@@ -59,7 +59,7 @@ func TestFindKeyFreshWithoutThePrimary(t *testing.T) {
 	b.signal(2, syscall.SIGKILL)
 	silent("one replica is dead")
 	b.within(500*time.Millisecond, func(ctx context.Context) {
-		if due, err := b.group.DueOrders(ctx, t0, []pay.State{pay.Created}, 1, true); err != nil || len(due) != 0 {
+		if due, err := b.group.DueOrders(ctx, order.DueQuery{Now: t0, States: []pay.State{pay.Created}, Limit: 1, Down: true}); err != nil || len(due) != 0 {
 			t.Errorf("due orders, of the replica that is left: %v, %v", due, err)
 		}
 	})

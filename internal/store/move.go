@@ -58,21 +58,28 @@ FROM outbox WHERE order_no=? ORDER BY version, id`, no.String())
 }
 
 // DueOrders lists orders whose time has come, the longest due first.
-func (g *Group) DueOrders(ctx context.Context, now time.Time, states []pay.State, limit int, down bool) ([]order.Order, error) {
-	if len(states) == 0 {
+func (g *Group) DueOrders(ctx context.Context, q order.DueQuery) ([]order.Order, error) {
+	if len(q.States) == 0 {
 		return nil, nil
 	}
-	args := []any{toMS(now)}
-	for _, s := range states {
+	args := []any{toMS(q.Now)}
+	for _, s := range q.States {
 		args = append(args, s)
 	}
-	where := "due_ms>0 AND due_ms<=? AND state IN " + tuples(1, len(states)) + " ORDER BY due_ms, order_no LIMIT ?"
+	where := "due_ms>0 AND due_ms<=? AND state IN " + tuples(1, len(q.States))
+	if len(q.Channels) > 0 {
+		where += " AND channel IN " + tuples(1, len(q.Channels))
+		for _, c := range q.Channels {
+			args = append(args, c)
+		}
+	}
+	where += " ORDER BY due_ms, order_no LIMIT ?"
 	nodes := []*node{g.primary}
-	if down {
+	if q.Down {
 		nodes = slices.Concat(g.replicas, nodes)
 	}
 	return askInTurn(ctx, nodes, "list due orders", func(ctx context.Context, n *node) ([]order.Order, error) {
-		return readOrders(ctx, n.db, g.id, where, append(args, limit)...)
+		return readOrders(ctx, n.db, g.id, where, append(args, q.Limit)...)
 	})
 }
 

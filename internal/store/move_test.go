@@ -175,11 +175,11 @@ func TestExpireClosesDueOrders(t *testing.T) {
 	}
 	b.catchUp()
 	now := t0.Add(time.Second)
-	due, err := b.group.DueOrders(ctx, now, []pay.State{pay.Created, pay.Paying}, 2, false)
+	due, err := b.group.DueOrders(ctx, order.DueQuery{Now: now, States: []pay.State{pay.Created, pay.Paying}, Limit: 2})
 	if err != nil || len(due) != 2 || due[0].No != numbers[all-1] || due[1].No != numbers[all-2] {
 		t.Errorf("the longest due: %v, %v", due, err)
 	}
-	if due, err := b.group.DueOrders(ctx, now, []pay.State{pay.Paying}, all, true); err != nil || len(due) != 1 || due[0].No != numbers[0] {
+	if due, err := b.group.DueOrders(ctx, order.DueQuery{Now: now, States: []pay.State{pay.Paying}, Channels: []string{"wechat"}, Limit: all, Down: true}); err != nil || len(due) != 1 || due[0].No != numbers[0] {
 		t.Errorf("due and PAYING, as a replica has it: %v, %v", due, err)
 	}
 

@@ -182,6 +182,6 @@ func updatePayment(ctx context.Context, tx *sql.Tx, call order.RevokeCall, state
 }
 
 func countRefunds(ctx context.Context, tx *sql.Tx, account string, no pay.OrderNo) (n int, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM refunds WHERE account=? AND order_no=? AND state<>'failed'", account, no.String()).Scan(&n)
+	err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM refunds WHERE account=? AND order_no=? AND state NOT IN ('failed', 'closed', 'dropped')", account, no.String()).Scan(&n)
 	return n, err
 }
