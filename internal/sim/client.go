@@ -18,6 +18,7 @@ type client struct {
 	home  int // index of the instance that it mostly asks
 	req   order.Request
 	order order.Order // what it holds in the end
+	idle  bool        // it asks for an order, and that is all
 }
 
 // run is the client's process.
@@ -34,7 +35,7 @@ func (c *client) run() {
 		}
 		w.sleep(within(w.chance, 900*time.Millisecond))
 	}
-	if c.order.No.IsZero() {
+	if c.order.No.IsZero() || c.idle {
 		return
 	}
 	switch w.chance.IntN(10) {
@@ -42,19 +43,20 @@ func (c *client) run() {
 		c.askOtherAmount()
 	case 1, 2:
 		c.get()
-	case 3, 4:
-		w.sleep(within(w.chance, 2*time.Second))
-		if c.move(pay.Paying) {
-			w.truth.saw("paid")
-		}
-	case 5:
+	case 3:
 		w.sleep(within(w.chance, expiry/2))
 		_, _ = c.ask(c.req) // judged as it comes in; the client knows already
-	case 6:
+	case 4:
 		w.sleep(within(w.chance, 2*time.Second))
-		if c.move(pay.Closed) {
-			c.askFurther()
+		p := &payer{client: c, no: c.order.No}
+		p.cancel()
+		if o, ok := c.askFurther(); ok && w.chance.IntN(2) == 0 {
+			p.no = o.No
+			p.work()
 		}
+	case 5, 6, 7, 8:
+		w.sleep(within(w.chance, 2*time.Second))
+		c.pay()
 	}
 }
 
@@ -109,7 +111,7 @@ func (c *client) ask(r order.Request) (order.Order, bool) {
 	return order.Order{}, false
 }
 
-// answer is what a client hears of a create.
+// answer is what a client hears.
 type answer struct {
 	order   order.Order
 	err     error
@@ -122,21 +124,29 @@ type answer struct {
 func (c *client) send(in *instance, r order.Request) answer {
 	w := c.world
 	w.truth.stats.Requests++
-	until, ctx, me := w.clock.now+w.patience(), in.ctx, w.clock.running
+	engine, a := in.engine, &answer{}
+	a.arrived = c.call(in, w.patience(), func(ctx context.Context) { a.order, a.err = engine.Create(ctx, r) })
+	return *a
+}
+
+// call runs something at an instance and reports whether it ended within the
+// patience. What is reported as not ended may still write its answer later.
+func (c *client) call(in *instance, patience time.Duration, f func(ctx context.Context)) (ended bool) {
+	w := c.world
+	until, ctx, me := w.clock.now+patience, in.ctx, w.clock.running
 	if w.chance.IntN(2) == 0 {
 		ctx = in.env.withCancel(in.ctx)
 		ctx.deadline = until
 	}
-	engine, a := in.engine, &answer{}
 	in.spawn(func() {
-		a.order, a.err = engine.Create(ctx, r)
-		a.arrived = true
+		f(ctx)
+		ended = true
 		w.clock.wake(me, w.clock.now)
 	})
-	for !a.arrived && w.clock.now < until {
+	for !ended && w.clock.now < until {
 		_ = w.clock.pause(w.ctx, until) // the world's context outlives its clients
 	}
-	return *a
+	return ended
 }
 
 // good lists the ways to groups where nothing is wrong, which this instance knows
@@ -240,8 +250,8 @@ func (c *client) get() {
 	})
 }
 
-// askFurther asks for a further attempt after the order was closed.
-func (c *client) askFurther() {
+// askFurther asks for a further attempt after the order has ended.
+func (c *client) askFurther() (order.Order, bool) {
 	w, r := c.world, c.req
 	r.NewAttempt = true
 	o, ok := c.ask(r)
@@ -252,42 +262,5 @@ func (c *client) askFurther() {
 	default:
 		w.truth.saw("further_attempt")
 	}
-}
-
-// move takes the order from CREATED to another state by compare-and-set, as a
-// payment or a cancellation does. A client pays at most one order of its key.
-func (c *client) move(to pay.State) bool {
-	w := c.world
-	l := &link{srv: w.servers[int(c.order.No.Tag())-1], life: w.life, who: "channel"}
-	ctx, cancel := w.env.WithTimeout(w.ctx, 500*time.Millisecond)
-	defer cancel()
-	t, err := l.begin(ctx)
-	if err != nil {
-		return false
-	}
-	defer t.Rollback()
-	if claim, _, err := t.LockTag(ctx, c.order.No.Tag(), c.req.Key); err != nil || claim.State != shard.TagOwned {
-		return false
-	}
-	o, err := t.LockOrder(ctx, c.order.No)
-	if err != nil || o.State != pay.Created {
-		return false
-	}
-	return t.move(ctx, o, to) == nil && t.Commit(ctx) == nil
-}
-
-// move changes the state of a locked order.
-func (t *tx) move(ctx context.Context, before order.Order, to pay.State) error {
-	return t.call(ctx, func(s *server, r *request) bool {
-		if s.readOnly {
-			r.answer(s.refuseWrite())
-			return false
-		}
-		row := before
-		row.State = to
-		row.Version++
-		t.work = append(t.work, func() { s.put(&before, &row) })
-		r.answer(nil)
-		return false
-	})
+	return o, ok
 }

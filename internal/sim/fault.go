@@ -48,6 +48,7 @@ type fault struct {
 	losing   bool
 	slow     bool
 	stale    bool
+	dark     bool // no replica answers either
 }
 
 // healthy reports whether nothing has been wrong with the server since a time.
@@ -63,7 +64,7 @@ func (s *server) broke(k faultKind) {
 	}
 	s.truth.note("group %d: %s", s.id, k)
 	s.truth.saw("fault_" + string(k))
-	s.fault = fault{kind: k, since: s.clock.now}
+	s.fault = fault{kind: k, since: s.clock.now, dark: s.chance.IntN(3) == 0}
 	switch k {
 	case faultHang:
 		s.frozen = true

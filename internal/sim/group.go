@@ -16,13 +16,13 @@ import (
 // link is one client's way to one server: order.Group over a network that can be
 // cut for this client alone.
 type link struct {
-	order.Payments // not simulated yet
-	order.Display  // the simulation shows nothing to anybody
-	srv    *server
-	life   *life         // of the client
-	who    string        // of the client, for the trace
-	cut    bool          // nothing passes, in neither direction
-	mended time.Duration // when the cut last began or ended
+	order.Display // the simulation lists nothing; what moving money reads is in records.go
+	srv           *server
+	life          *life           // of the client
+	who           string          // of the client, for the trace
+	cut           bool            // nothing passes, in neither direction
+	mended        time.Duration   // when the cut last began or ended
+	unsure        map[string]bool // operations of moves whose COMMIT got no answer
 }
 
 // read runs a statement on the primary that changes nothing.
@@ -274,15 +274,16 @@ func (s *server) openDoubts() (n int) {
 
 func (l *link) HopsSince(ctx context.Context, since time.Time, limit int) (hops []order.Hop, err error) {
 	err = l.read(ctx, func(s *server) {
-		hops = nil
-		for _, h := range s.ledger {
-			if !h.Created.Before(since) {
-				hops = append(hops, h)
+		var found []*order.Hop
+		for i := range s.ledger { // long, and asked for all the time
+			if h := &s.ledger[i]; !h.Created.Before(since) {
+				found = append(found, h)
 			}
 		}
+		slices.SortStableFunc(found, func(a, b *order.Hop) int { return a.Created.Compare(b.Created) })
+		hops = values(found[:min(len(found), limit)])
 	})
-	slices.SortStableFunc(hops, func(a, b order.Hop) int { return a.Created.Compare(b.Created) })
-	return hops[:min(len(hops), limit)], err
+	return hops, err
 }
 
 func (l *link) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) (hops []order.Hop, err error) {

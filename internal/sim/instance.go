@@ -47,7 +47,10 @@ func (in *instance) start() {
 	for i := range w.servers {
 		weights[shard.GroupID(i+1)] = 100
 	}
+	till := &line{channel: w.channel, env: in.env, who: name, account: account(in.n, in.lives)}
 	in.engine = order.New(order.Options{
+		Channels: []order.Channel{w.sabotage.channel(till)}, Guard: w.guard, RevokePaid: w.revokePaid,
+		Timetable: timetable, ChannelTimeout: channelTimeout,
 		Name: name, Holder: name, Weights: weights, ProbeInterval: w.plan.probeEvery,
 		Expiry: expiry, Health: shard.HealthOptions{MaxHoldDown: maxHoldDown}, OnEvent: in.heard,
 	}, groups, in.env, w.chance.Uint64, w.logger(name))

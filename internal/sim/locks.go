@@ -7,12 +7,13 @@ import (
 	"paytool/internal/pay"
 )
 
-// lockName is a record of a unique index: an order number, or a key's attempt
-// among the live rows.
+// lockName is a record of a unique index: an order number, a key's attempt among
+// the live rows, or a task.
 type lockName struct {
 	no      pay.OrderNo
 	key     pay.Key
 	attempt int
+	task    string
 }
 
 // locks are the exclusive record locks of a server. A row that is not committed

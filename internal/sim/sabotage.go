@@ -16,6 +16,10 @@ type sabotage struct {
 	// probes makes probes and creates disagree about who ejected a group.
 	probes bool
 	spoilt map[*link]bool // the next probe answers badly
+	// blind makes the guard find nothing.
+	blind bool
+	// deaf takes what the channel did not say for a failure.
+	deaf bool
 }
 
 // The names of what can be broken.
@@ -24,11 +28,15 @@ const (
 	HopWithoutRecord = "hop-without-record" //nolint:gosec // no credential: a hop after Unknown leaves no record
 	ConditionFence   = "condition-fence"    // a fence is a condition, not a lock
 	ProbeReadmission = "probe-readmission"  // probes alone readmit after an ejection by creates
+	GuardSkipped     = "guard-skipped"      // no group is asked before a payment
+	PayBeforeCommit  = "pay-before-commit"  // a refused move to PAYING counts as committed
+	UnclearIsFailed  = "unclear-is-failed"  // no answer of the channel counts as a failure
+	DoubleUnchecked  = "double-unchecked"   // money-back tasks are not written
 )
 
 // Sabotages lists what can be broken on purpose.
 func Sabotages() []string {
-	return []string{SelectFence, HopWithoutRecord, ConditionFence, ProbeReadmission}
+	return []string{SelectFence, HopWithoutRecord, ConditionFence, ProbeReadmission, GuardSkipped, PayBeforeCommit, UnclearIsFailed, DoubleUnchecked}
 }
 
 // newSabotage is a run's own sabotage; ok is false for a name that is unknown.
@@ -43,6 +51,14 @@ func newSabotage(name string) (s sabotage, ok bool) {
 		s.tx = func(t *tx) order.Tx { return conditionFence{t} }
 	case ProbeReadmission:
 		s.probes, s.spoilt = true, map[*link]bool{}
+	case GuardSkipped:
+		s.blind = true
+	case PayBeforeCommit:
+		s.tx = func(t *tx) order.Tx { return &hasty{tx: t} }
+	case UnclearIsFailed:
+		s.deaf = true
+	case DoubleUnchecked:
+		s.tx = func(t *tx) order.Tx { return careless{t} }
 	default:
 		return s, false
 	}
@@ -51,10 +67,18 @@ func newSabotage(name string) (s sabotage, ok bool) {
 
 // group is a link as the engine gets it.
 func (s sabotage) group(l *link) order.Group {
-	if s.tx == nil && !s.probes {
+	if s.tx == nil && !s.probes && !s.blind {
 		return l
 	}
 	return &saboteur{link: l, sabotage: s}
+}
+
+// channel is a line as the engine gets it.
+func (s sabotage) channel(l *line) order.Channel {
+	if s.deaf {
+		return deafLine{l}
+	}
+	return l
 }
 
 // heard sees an ejection before the next probe does.
@@ -89,6 +113,14 @@ func (g *saboteur) Probe(ctx context.Context, p order.ProbeRequest) order.ProbeA
 	return answer
 }
 
+// FindKeyFresh finds nothing for a guard that is skipped.
+func (g *saboteur) FindKeyFresh(ctx context.Context, key pay.Key, down bool) ([]order.Order, error) {
+	if g.sabotage.blind {
+		return nil, nil
+	}
+	return g.link.FindKeyFresh(ctx, key, down)
+}
+
 // selectFence looks for the row of a doubt instead of fencing its number: seeing
 // none, it says that the tombstone was written.
 type selectFence struct{ *tx }
@@ -115,4 +147,43 @@ type conditionFence struct{ *tx }
 
 func (f conditionFence) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (shard.Claim, int, error) {
 	return f.readTag(ctx, tag, key, false)
+}
+
+// hasty says that the move to PAYING was committed, whatever the group answered.
+type hasty struct {
+	*tx
+	pays bool
+}
+
+func (h *hasty) Move(ctx context.Context, before, after order.Order, m order.Move) (bool, error) {
+	h.pays = after.State == pay.Paying && before.State == pay.Created
+	return h.tx.Move(ctx, before, after, m)
+}
+
+func (h *hasty) Commit(ctx context.Context) error {
+	if err := h.tx.Commit(ctx); err != nil && !h.pays {
+		return err
+	}
+	return nil
+}
+
+// careless drops the tasks that give money back.
+type careless struct{ *tx }
+
+func (c careless) PutTask(ctx context.Context, t order.Task) (bool, error) {
+	if t.Kind == order.TaskMoneyBack {
+		return true, nil
+	}
+	return c.tx.PutTask(ctx, t)
+}
+
+// deafLine takes silence for a failure.
+type deafLine struct{ *line }
+
+func (d deafLine) Pay(ctx context.Context, c order.PayCall) order.Answer {
+	a := d.line.Pay(ctx, c)
+	if a.Verdict == order.Unclear {
+		a.Verdict = order.Failed
+	}
+	return a
 }

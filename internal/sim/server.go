@@ -29,6 +29,7 @@ type server struct {
 	truth  *truth
 
 	tables
+	records
 	locks
 	fault // what is wrong at present
 
@@ -76,7 +77,8 @@ func newServer(id shard.GroupID, c *clock, t *truth) *server {
 			tags: map[pay.Tag]*tagRow{}, orders: map[pay.OrderNo]*order.Order{}, live: map[pay.Key][]*order.Order{},
 			hops: map[shard.GroupID][]*order.Hop{}, slots: map[int]*slotRow{},
 		},
-		locks: locks{holders: map[lockName]*tx{}},
+		records: newRecords(),
+		locks:   locks{holders: map[lockName]*tx{}},
 	}
 }
 
@@ -96,6 +98,7 @@ func (s *server) half() time.Duration {
 func (s *server) arrive(r *request) {
 	r.boots = s.boots
 	switch {
+	case r.replica && s.dark:
 	case r.replica:
 		r.exec()
 	case s.frozen:
@@ -236,6 +239,10 @@ func (s *server) end(t *tx) {
 	s.unblock()
 }
 
+// env is time for the program that talks to the server; a duration needs no clock
+// that is right.
+func (s *server) env() *venv { return &venv{clock: s.clock} }
+
 // Errors behind the faults, as a driver would word them.
 var (
 	errRefused  = errors.New("connection refused")
@@ -245,6 +252,7 @@ var (
 	errLockWait = errors.New("lock wait timeout exceeded")
 	errDeadlock = errors.New("deadlock found")
 	errInsert   = errors.New("the table takes no rows")
+	errBehind   = errors.New("semi-sync was off, the replicas may lack rows")
 )
 
 // reset is a broken connection. A COMMIT may have been executed; an autocommit

@@ -57,11 +57,15 @@ func TestSabotageIsCaught(t *testing.T) {
 		HopWithoutRecord: {oneLive, ackedKept},
 		ConditionFence:   {fencedCommit},
 		ProbeReadmission: {noFlapping},
+		GuardSkipped:     {guarded, paidOnce},
+		PayBeforeCommit:  {commitFirst},
+		UnclearIsFailed:  {endedKeepsMoney},
+		DoubleUnchecked:  {paidOnce},
 	}
 	for _, sabotage := range Sabotages() {
 		t.Run(sabotage, func(t *testing.T) {
 			t.Parallel()
-			const batch, most = 10, 800
+			const batch, most = 10, 300
 			for from := 0; from < most; from += batch {
 				report, err := Run(t.Context(), Options{Seed: uint64(from), Seeds: batch, Sabotage: sabotage})
 				if err != nil {

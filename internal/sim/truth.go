@@ -34,6 +34,7 @@ type truth struct {
 	clock   *clock
 	log     func(line string) // nil without a trace
 	servers []*server
+	channel *channel
 
 	violations []Violation
 	stats      Stats

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,10 +14,10 @@ import (
 
 // tx is one write transaction on a server, order.Tx.
 type tx struct {
-	order.Tx // what payments need, not simulated yet
 	link       *link
 	work       []func() // what its COMMIT makes true
 	rows       []*order.Order
+	ops        []string  // of its moves
 	tags       []pay.Tag // held in share mode
 	locked     []lockName
 	waitsFor   *tx
@@ -178,6 +179,11 @@ func (t *tx) LockOrder(ctx context.Context, no pay.OrderNo) (o order.Order, err 
 		r.answer(err)
 		return false
 	})
+	if err == nil && t.link.unsure[o.OpID] {
+		s := t.link.srv
+		s.truth.saw("unknown_move_decided")
+		delete(t.link.unsure, o.OpID)
+	}
 	return o, err
 }
 
@@ -191,7 +197,7 @@ func (t *tx) latest(s *server, no pay.OrderNo) *order.Order {
 	return s.orders[no]
 }
 
-func (t *tx) Move(ctx context.Context, before, after order.Order, _ order.Move) (done bool, err error) {
+func (t *tx) Move(ctx context.Context, before, after order.Order, m order.Move) (done bool, err error) {
 	err = t.call(ctx, func(s *server, r *request) bool {
 		if s.readOnly {
 			r.answer(s.refuseWrite())
@@ -206,16 +212,25 @@ func (t *tx) Move(ctx context.Context, before, after order.Order, _ order.Move) 
 			if wait, err = s.lock(t, lockName{key: old.Key, attempt: old.Attempt}); wait {
 				return true
 			}
-			row := after
-			row.Group, row.Version = s.id, old.Version+1
-			t.rows = append(t.rows, &row)
-			t.work = append(t.work, func() { s.put(old, &row) })
+			t.move(old, after, m)
 			done = true
 		}
 		r.answer(err)
 		return false
 	})
 	return done && err == nil, err
+}
+
+// move plans the change of a row that is locked.
+func (t *tx) move(old *order.Order, row order.Order, m order.Move) {
+	s := t.link.srv
+	row.Group, row.Version = s.id, old.Version+1
+	t.rows, t.ops = append(t.rows, &row), append(t.ops, m.OpID)
+	t.work = append(t.work, func() {
+		s.moves[row.No] = append(s.moves[row.No], m)
+		s.put(old, &row)
+		s.truth.moved(s, old, &row, m)
+	})
 }
 
 func (t *tx) Commit(ctx context.Context) error {
@@ -225,7 +240,7 @@ func (t *tx) Commit(ctx context.Context) error {
 	}
 	s := t.link.srv
 	t.closed = true
-	return t.link.call(ctx, &request{kind: ending, tx: t, run: func(r *request) bool {
+	err := t.link.call(ctx, &request{kind: ending, tx: t, run: func(r *request) bool {
 		t.committing = true
 		switch {
 		case len(t.work) == 0:
@@ -248,6 +263,21 @@ func (t *tx) Commit(ctx context.Context) error {
 		}
 		return false
 	}})
+	var f *order.Fault
+	if errors.As(err, &f) && f.Outcome == order.Unknown {
+		t.link.doubtful(t.ops)
+	}
+	return err
+}
+
+// doubtful remembers moves of which this client does not know what became.
+func (l *link) doubtful(ops []string) {
+	if l.unsure == nil {
+		l.unsure = map[string]bool{}
+	}
+	for _, op := range ops {
+		l.unsure[op] = true
+	}
 }
 
 // Rollback closes the connection; the server notices after a while.

@@ -24,6 +24,7 @@ const (
 	settleTries = 150
 	settlePause = 400 * time.Millisecond
 	endWithin   = 5 * time.Second
+	moneyWithin = 3 * time.Minute
 )
 
 // world is one run.
@@ -35,7 +36,11 @@ type world struct {
 	sabotage  sabotage
 	servers   []*server
 	instances []*instance
+	channel   *channel
 	cuts      map[[2]int]bool // by instance and group
+
+	guard      order.GuardPolicy // of all engines
+	revokePaid bool
 
 	env     *venv // of everybody but the instances
 	ctx     *vctx
@@ -60,6 +65,10 @@ func newWorld(seed uint64, sabotage sabotage, log func(line string)) *world {
 		w.servers = append(w.servers, newServer(shard.GroupID(g+1), w.clock, w.truth))
 	}
 	w.truth.servers = w.servers
+	w.channel = newChannel(w.clock, w.truth)
+	w.truth.channel = w.channel
+	w.guard = []order.GuardPolicy{"", "", "", order.GuardPay, order.GuardRefuse}[chance.IntN(5)]
+	w.revokePaid = chance.IntN(4) == 0
 	for n := range w.plan.instances {
 		w.instances = append(w.instances, &instance{world: w, n: n})
 	}
@@ -103,6 +112,8 @@ func (w *world) direct() {
 	w.makePeace()
 	if w.settle() {
 		w.truth.checkAtRest(w.plan)
+		w.settleMoney()
+		w.truth.checkMoney()
 	}
 	w.end()
 	w.over = true
@@ -175,14 +186,14 @@ func (w *world) admitClients() {
 	gap := (w.plan.horizon - w.clock.now) / time.Duration(w.plan.keys)
 	for range w.plan.keys {
 		w.sleep(time.Duration(w.chance.ExpFloat64() * float64(gap)))
-		w.admitClient()
+		w.admitClient(false)
 	}
 }
 
-func (w *world) admitClient() {
+func (w *world) admitClient(idle bool) {
 	w.keys++
 	key := pay.Key{MerchantID: fmt.Sprintf("m%d", w.keys%3), MerchantOrderNo: fmt.Sprintf("k%d", w.keys)}
-	c := &client{world: w, home: w.chance.IntN(len(w.instances)),
+	c := &client{world: w, idle: idle, home: w.chance.IntN(len(w.instances)),
 		req: order.Request{Key: key, Amount: pay.Fen(1 + w.chance.IntN(10_000)), Channel: "sim"}}
 	w.clients++
 	w.spawn(func() {
@@ -212,6 +223,7 @@ func (p *plan) quiet() (end time.Duration) {
 // connections, instances are up, fences are lifted.
 func (w *world) makePeace() {
 	w.truth.note("everything has healed")
+	w.channel.calm = true
 	w.wait(func() bool {
 		up := !slices.ContainsFunc(w.instances, func(in *instance) bool { return !in.up })
 		busy := slices.ContainsFunc(w.servers, func(s *server) bool {
@@ -225,7 +237,7 @@ func (w *world) makePeace() {
 // ejected by creates comes back by a create.
 func (w *world) settle() bool {
 	for n := range settleTries {
-		w.admitClient()
+		w.admitClient(true)
 		in := w.instances[n%len(w.instances)]
 		if open := in.engine.Settle(in.ctx); open.None() && w.clients == 0 && w.openDoubts() == 0 {
 			return true
@@ -237,6 +249,18 @@ func (w *world) settle() bool {
 	}
 	w.truth.violated(comesToRest, "%d passes of settling left %d doubts open; %s", settleTries, w.openDoubts(), w.views())
 	return false
+}
+
+// settleMoney waits until nothing about money is due any more. A task or a revoke
+// that had many tries waits for long until its next one.
+func (w *world) settleMoney() {
+	by := w.clock.now + moneyWithin
+	w.wait(func() bool {
+		for range w.truth.unsettled() {
+			return w.clock.now > by
+		}
+		return true
+	})
 }
 
 func (w *world) openDoubts() (n int) {
