@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"paytool/internal/pay"
 )
 
 func TestMain(m *testing.M) {
@@ -24,7 +28,14 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": wantStatus},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": wantStatus,
+			"number": keep(regexp.MustCompile(`"order_no": "([0-9]+)"`)),
+			"cursor": keep(regexp.MustCompile(`"next": "([^"]+)"`)),
+			"today": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv(args[0], time.Now().In(pay.Beijing).Format(time.DateOnly))
+			},
+		},
 	})
 }
 
@@ -42,5 +53,17 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
+	}
+}
+
+// keep is `NAME VARIABLE FILE`: what the pattern finds first in the file goes into the
+// variable.
+func keep(pattern *regexp.Regexp) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		found := pattern.FindStringSubmatch(ts.ReadFile(args[1]))
+		if found == nil {
+			ts.Fatalf("no %s in %s", pattern, args[1])
+		}
+		ts.Setenv(args[0], found[1])
 	}
 }
