@@ -63,7 +63,7 @@ func runOrderVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
 	defer func() { err = errors.Join(err, e.close()) }()
 	e.Refresh(ctx)
 	if o.settle > 0 {
-		if err := e.settleBefore(ctx, a.err, o.settle); err != nil {
+		if err := e.settleBefore(ctx, a.err, o.settle, run.Pays); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func readLedger(path string) (*drill.Run, error) {
 
 // settleBefore settles like an engine. Groups that are out are waited for too:
 // they are part of the verdict.
-func (e *engine) settleBefore(ctx context.Context, progress io.Writer, patience time.Duration) error {
+func (e *engine) settleBefore(ctx context.Context, progress io.Writer, patience time.Duration, pays bool) error {
 	e.run(ctx)
 	sctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -133,6 +133,9 @@ func (e *engine) settleBefore(ctx context.Context, progress io.Writer, patience 
 	}
 	if open := e.settleUp(sctx, true); !open.None() {
 		_, _ = fmt.Fprintf(progress, "warning: not everything is settled after %s (%d wait for a group that is out, %d failed)\n", patience, open.Waiting, open.Failed)
+	}
+	if !pays { // elsewhere payments are always under way
+		return ctx.Err()
 	}
 	if n, err := e.finishPayments(sctx); n > 0 || err != nil {
 		_, _ = fmt.Fprintf(progress, "warning: %d payments, revokes, refunds or money-back tasks are still open after %s\n", n, patience)

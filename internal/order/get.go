@@ -46,10 +46,8 @@ func (e *Engine) find(ctx context.Context, no pay.OrderNo) (Order, error) {
 	down := !e.fleet.Admitted(g) && !m.primaryAnswers()
 	o, err := m.Find(ctx, no, down)
 	switch {
-	case err == nil && down:
-		return e.journaled(ctx, o), nil
 	case err == nil:
-		return o, nil
+		return e.journaled(ctx, o), nil
 	case errors.Is(err, ErrNotFound):
 		return Order{}, errNotFound(no, g, err)
 	}

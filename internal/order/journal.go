@@ -108,18 +108,27 @@ func (e *Engine) applyEntry(ctx context.Context, holder *member, entry JournalEn
 	return holder.DropJournal(dctx, entry.OrderNo)
 }
 
-// journaled adds what other groups know about an order whose own group is out.
+// journaled adds what other groups keep about an open order whose own group could
+// not be told: the cashier who heard "paid" must not read "paying".
 func (e *Engine) journaled(ctx context.Context, o Order) Order {
 	if o.State != pay.Paying {
 		return o
 	}
-	for _, m := range e.members {
+	ctx, cancel := e.env.WithTimeout(ctx, e.opts.LookupTimeout)
+	defer cancel()
+	answers := make([]*Answer, len(e.members))
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		m := e.members[i]
 		if _, down := e.fleet.Down(m.ID()); down || m.ID() == o.Group {
-			continue
+			return
 		}
-		entries, err := m.Journal(ctx, o.No, 1)
-		if err == nil && len(entries) > 0 && entries[0].Answer != nil && contradicts(o, *entries[0].Answer) == "" {
-			return recorded(o, *entries[0].Answer)
+		if entries, err := m.Journal(ctx, o.No, 1); err == nil && len(entries) > 0 {
+			answers[i] = entries[0].Answer
+		}
+	})
+	for _, a := range answers {
+		if a != nil && contradicts(o, *a) == "" {
+			return recorded(o, *a)
 		}
 	}
 	return o
