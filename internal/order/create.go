@@ -160,6 +160,9 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 		return Order{}, true, refuseInput(err)
 	}
 	c.failed[ticket.Group] = err
+	if !o.No.IsZero() {
+		c.e.trace(o.No, "try", fmt.Sprintf("key %s in group %d: %v", c.Key, m.ID(), err))
+	}
 	if errors.Is(err, errNotOwned) {
 		c.e.stale.Store(true)
 		c.e.fleet.Hopped(m.ID(), c.e.env.Now())

@@ -19,13 +19,22 @@ const engineHand = "engine"
 
 func taskID(kind TaskKind, no pay.OrderNo) string { return string(kind) + "-" + no.String() }
 
-// open opens a task with the order's own transaction; one that is there already
-// stays. due is when the engine looks at it, zero for a task of a person alone.
+// open opens a task with the order's own transaction. One that is open already
+// stays; one that a person closed though its matter goes on is opened again. due is
+// when the engine looks at it, zero for a task of a person alone.
 func (c *change) open(o Order, kind TaskKind, detail string, due time.Time) error {
 	now := c.e.env.Now()
 	t := Task{ID: taskID(kind, o.No), Kind: kind, OrderNo: o.No, Merchant: o.Key.MerchantID, Amount: o.Amount, State: TaskOpen,
 		Detail: detail, Created: now, Deadline: now.Add(c.e.opts.Timetable.PersonDeadline), Due: due, Shadow: o.Shadow, Version: 1}
 	opened, err := c.PutTask(c.ctx, t)
+	if err == nil && !opened {
+		var have Task
+		if have, err = c.LockTask(c.ctx, t.ID); err != nil || have.State == TaskOpen || kind == TaskMoneyBack {
+			return err
+		}
+		t.Version = have.Version + 1
+		opened, err = c.PutTask(c.ctx, t)
+	}
 	if err == nil && opened {
 		c.opened = append(c.opened, t)
 	}
