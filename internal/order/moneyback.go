@@ -151,6 +151,9 @@ func (e *Engine) moneyBackByRevoke(ctx context.Context, t Task, o Order) error {
 		if before.State != pay.Paid && !before.State.Final() {
 			return why{}, errNothing
 		}
+		if err := c.refuseRefunded(before); err != nil {
+			return why{}, errMovedMeanwhile(o.No) // a refund was reserved meanwhile: the next step goes on by refund
+		}
 		err := c.openRevoke(o, pay.ByMoneyBack)
 		if before.State.Final() {
 			o.State, o.Due = before.State, before.Due
