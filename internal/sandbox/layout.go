@@ -22,7 +22,7 @@ func (l layout) configBackup() string  { return l.in("paytool.yaml.bak") }
 
 // own matches the names that a sandbox gives to entries of its directory.
 // Purging removes these and nothing else.
-var own = regexp.MustCompile(`^(g[0-9]+|\.template(\.new)?|paytool\.yaml(\.bak|\.new)?|\.paytool-sandbox\.new)$`)
+var own = regexp.MustCompile(`^(g[0-9]+|\.template(\.new)?|paytool\.yaml(\.bak|\.new)?|\.paytool-sandbox\.new|paytool-state)$`)
 
 // node is where one mariadbd lives and what it is to its group.
 type node struct {

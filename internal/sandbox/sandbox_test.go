@@ -260,6 +260,9 @@ func purgeLeavesNothing(t *testing.T, l *life) {
 	if err := os.WriteFile(note, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.MkdirAll(filepath.Join(l.dir, "paytool-state", "events"), 0o700); err != nil { // what engines keep beside the config
+		t.Fatal(err)
+	}
 	if err := sandbox.Down(t.Context(), l.dir, true); err != nil {
 		t.Fatal(err)
 	}
