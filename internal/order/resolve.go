@@ -38,6 +38,9 @@ func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open O
 			e.doubtLate(ctx, old, d, err)
 			continue
 		}
+		if e.env.Now().Sub(d.Created) >= doubtPatience { // somebody may have been told
+			_, _ = e.closeTask(ctx, taskID(TaskDoubt, d.Winner), d.Winner, engineHand, "settled: "+string(how)) // mostly there is none
+		}
 		e.log.Info("doubt settled", logOrder, d.OrderNo, logGroup, d.OldGroup, "how", how, "winner", d.Winner)
 	}
 	return open
