@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"paytool/internal/channel/builtin"
@@ -39,8 +40,13 @@ func (e *engine) compareBooks(ctx context.Context, run *drill.Run) (drill.Books,
 	var theirs []drill.BookLine
 	since := run.Started.Add(-time.Minute)
 	err := e.channel.Positions(ctx, func(p builtin.Position) error {
-		if !known[p.OrderNo] && (p.OrderNo.Second().Before(since) || e.elsewhere(ctx, p.OrderNo, run)) {
-			return nil
+		if !known[p.OrderNo] {
+			if p.OrderNo.Second().Before(since) {
+				return nil
+			}
+			if other, err := e.elsewhere(ctx, p.OrderNo, run); other || err != nil {
+				return err
+			}
 		}
 		theirs = append(theirs, drill.BookLine{OrderNo: p.OrderNo, State: p.State, Kept: p.Kept()})
 		return nil
@@ -51,10 +57,22 @@ func (e *engine) compareBooks(ctx context.Context, run *drill.Run) (drill.Books,
 	return drill.CompareBooks(ours, theirs), nil
 }
 
-// elsewhere reports whether an order belongs to another run.
-func (e *engine) elsewhere(ctx context.Context, no pay.OrderNo, run *drill.Run) bool {
-	o, err := e.Get(ctx, no)
-	return err == nil && (o.Key.MerchantID != run.Merchant || len(o.Key.MerchantOrderNo) < len(run.Prefix) || o.Key.MerchantOrderNo[:len(run.Prefix)] != run.Prefix)
+// elsewhere reports whether an order belongs to another run. A group that does not
+// answer is asked for a while, and then an error: it proves nothing.
+func (e *engine) elsewhere(ctx context.Context, no pay.OrderNo, run *drill.Run) (bool, error) {
+	giveUp := time.Now().Add(5 * time.Second)
+	for {
+		o, err := e.Get(ctx, no)
+		var refused *order.Error
+		switch {
+		case err == nil:
+			return o.Key.MerchantID != run.Merchant || !strings.HasPrefix(o.Key.MerchantOrderNo, run.Prefix), nil
+		case errors.As(err, &refused) && refused.Code == order.CodeNotFound:
+			return false, nil
+		case time.Now().After(giveUp) || (order.System{}).Sleep(ctx, 100*time.Millisecond) != nil:
+			return false, err
+		}
+	}
 }
 
 // writeBooks prints a comparison, at most the first differences.
