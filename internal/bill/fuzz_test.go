@@ -79,7 +79,7 @@ func checkAny(t *testing.T, file []byte) {
 		t.Fatalf("neither read nor refused: %v", err)
 	}
 	accepted := r.Kinds.Pay + r.Kinds.Refund + r.Kinds.Revoke + r.Kinds.In + r.Kinds.Out
-	if r.Type.detail() && r.Rows != accepted+r.RejectedRows {
+	if r.Type.Detail() && r.Rows != accepted+r.RejectedRows {
 		t.Fatalf("%d rows are %d accepted and %d rejected", r.Rows, accepted, r.RejectedRows)
 	}
 	if r.RejectedRows > 0 && r.OK() {

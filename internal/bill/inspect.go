@@ -29,8 +29,13 @@ func each(ctx context.Context, path string, stdin io.Reader, opts Options, take 
 	var row Row
 	var rejected *RowError
 	for n := 1; ; n++ {
-		if n%ctxEvery == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+		if n%ctxEvery == 0 {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if opts.Progress != nil {
+				opts.Progress(r.report.Rows)
+			}
 		}
 		switch err := r.Next(&row); {
 		case errors.Is(err, io.EOF):

@@ -41,9 +41,9 @@ const (
 	Out pay.EntryKind = "out"
 )
 
-// detail reports whether bills of this type have rows of their own rather than
+// Detail reports whether bills of this type have rows of their own rather than
 // totals.
-func (t Type) detail() bool { return t != AlipayTradeSummary && t != AlipayAccountSummary }
+func (t Type) Detail() bool { return t != AlipayTradeSummary && t != AlipayAccountSummary }
 
 // RevokeRule says how a revoke is told from a refund in Alipay's trade bills.
 type RevokeRule int
@@ -73,4 +73,7 @@ type Options struct {
 	AlipayRevoke RevokeRule
 	// MaxBytes bounds the uncompressed size (64 GiB if zero).
 	MaxBytes int64
+	// Progress is called now and then with the number of lines that became rows; nil:
+	// nobody looks.
+	Progress func(rows int64)
 }

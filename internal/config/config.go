@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -47,8 +48,9 @@ type Config struct {
 	Log    Log    `yaml:"log"`
 	// StateDir holds what lies on this machine and not in the groups: the event log
 	// and the built-in channel's books. Default: "paytool-state" beside the file.
-	StateDir string  `yaml:"state_dir"`
-	Groups   []Group `yaml:"groups"`
+	StateDir string    `yaml:"state_dir"`
+	Groups   []Group   `yaml:"groups"`
+	Accounts []Account `yaml:"accounts,omitempty"`
 
 	file     string
 	lines    map[string]int // line of each key path that the file holds
@@ -143,7 +145,9 @@ type Node struct {
 // Parse reads, completes and validates the text of a configuration. The name
 // stands for the file in errors. All errors are KeyErrors, joined, and none of
 // them holds a value that could be a password.
-func Parse(name string, data []byte) (*Config, error) {
+func Parse(name string, data []byte) (*Config, error) { return parseText(name, data, false) }
+
+func parseText(name string, data []byte, withoutGroups bool) (*Config, error) {
 	doc, err := readDocument(name, data)
 	if err != nil {
 		return nil, err
@@ -164,7 +168,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if c.StateDir == "" {
 		c.StateDir = filepath.Join(filepath.Dir(name), "paytool-state")
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.validate(withoutGroups); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -211,6 +215,10 @@ func (c *Config) Masked() *Config {
 	m := *c
 	if c.Engine.RequireSemisync != nil {
 		m.Engine.RequireSemisync = new(*c.Engine.RequireSemisync)
+	}
+	m.Accounts = slices.Clone(c.Accounts)
+	for i := range m.Accounts {
+		m.Accounts[i].Hosts = slices.Clone(c.Accounts[i].Hosts)
 	}
 	m.Groups = make([]Group, len(c.Groups))
 	for i, g := range c.Groups {

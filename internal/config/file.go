@@ -44,12 +44,14 @@ func Find(flag, env string) (string, error) {
 }
 
 // Load reads, completes and validates the file at path. See Parse.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return load(path, false) }
+
+func load(path string, withoutGroups bool) (*Config, error) {
 	data, mode, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := Parse(path, data)
+	c, err := parseText(path, data, withoutGroups)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func TestFind(t *testing.T) {
 	}
 	_, err := Find("", "")
 	want := "no configuration found: looked for ./paytool.yaml and ./paytool-sandbox/paytool.yaml; " +
-		"name one with --config or PAYTOOL_CONFIG, or start local groups with `paytool sandbox up`"
+		"name one with --config or PAYTOOL_CONFIG, start local groups with `paytool sandbox up`, or use embedded ones with --dir DIR"
 	if !errors.Is(err, ErrNotFound) || err.Error() != want {
 		t.Errorf("Find in an empty directory = %v, want %s", err, want)
 	}

@@ -24,11 +24,17 @@ var instanceName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // Validate returns everything that is wrong, as joined KeyErrors in the order
 // of the file's keys. Parse has called it; a caller that lets a flag change a
 // setting calls it again.
-func (c *Config) Validate() error {
+func (c *Config) Validate() error { return c.validate(false) }
+
+// validate lets a file without groups pass where they are not needed.
+func (c *Config) validate(withoutGroups bool) error {
 	v := &validation{config: c}
 	v.engine()
 	v.log()
-	v.groups()
+	if len(c.Groups) > 0 || !withoutGroups {
+		v.groups()
+	}
+	v.accounts()
 	return errors.Join(v.errs...)
 }
 

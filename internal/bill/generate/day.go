@@ -85,8 +85,13 @@ func newChannelWriter(m *maker, out Outputs) (channelWriter, error) {
 // the rows, so that the day is as long as a day.
 func (m *maker) run(ctx context.Context) error {
 	for n := 0; m.made.Rows < int64(m.opts.Rows); n++ {
-		if n%ctxEvery == 0 && ctx.Err() != nil {
-			return context.Cause(ctx)
+		if n%ctxEvery == 0 {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if m.opts.Progress != nil {
+				m.opts.Progress(m.made.Rows)
+			}
 		}
 		second := m.made.Rows * 86_400 / int64(m.opts.Rows)
 		if err := m.step(m.day.Add(time.Duration(second)*time.Second), second); err != nil {
@@ -210,10 +215,11 @@ func (m *maker) writeBack(b back) error {
 
 // giveBack writes a refund or revoke everywhere, our books included.
 func (m *maker) giveBack(b back) error {
+	asState := b.kind == pay.EntryRevoke && m.rng.IntN(2) == 0 // drawn always: the bill is the same with and without ours
 	if err := m.writeBack(b); err != nil || m.ours == nil {
 		return err
 	}
-	if b.kind == pay.EntryRevoke && m.rng.IntN(2) == 0 {
+	if asState {
 		b.ourState = pay.Revoked
 		return nil
 	}

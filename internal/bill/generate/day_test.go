@@ -275,3 +275,20 @@ func TestPlantedClasses(t *testing.T) {
 		}
 	}
 }
+
+// TestFilesDoNotChangeEachOther: the bill is the same whatever else is made.
+func TestFilesDoNotChangeEachOther(t *testing.T) {
+	t.Parallel()
+	opts := Options{Rows: 500, Refunds: 0.2, Revokes: 0.2, Seed: 3}
+	all := makeDay(t, opts)
+	var bill, fund bytes.Buffer
+	if _, err := Day(t.Context(), opts, Outputs{Bill: &bill}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Day(t.Context(), opts, Outputs{Fund: &fund}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(bill.Bytes(), all.bill.Bytes()) || !bytes.Equal(fund.Bytes(), all.fund.Bytes()) {
+		t.Error("the bill or the fund bill of a day changes with the other files")
+	}
+}

@@ -25,6 +25,8 @@ type Options struct {
 	// Plant is the number of differences to plant, class after class; at most a
 	// tenth of Rows.
 	Plant int
+	// Progress is called now and then with the rows made so far; nil: nobody looks.
+	Progress func(rows int64)
 }
 
 // Outputs are where the files of a day go; nil: the file is not made. WeChat's
