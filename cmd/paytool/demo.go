@@ -64,7 +64,7 @@ type demoExport struct {
 	exportSums
 }
 
-func runDemo(ctx context.Context, a *app, o demoOptions) (err error) {
+func runDemo(ctx context.Context, a *app, o demoOptions) error {
 	if o.rate <= 0 || o.rate > 1000 {
 		return usageError(fmt.Errorf("--rate %v: want more than 0 and at most 1000", o.rate))
 	}
@@ -74,12 +74,21 @@ func runDemo(ctx context.Context, a *app, o demoOptions) (err error) {
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
-	dir := a.dir
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "paytool-demo-"); err != nil {
-			return fmt.Errorf("make the demo's folder: %w", err)
-		}
+	if a.dir != "" {
+		return runDemoIn(ctx, a, a.dir, o)
 	}
+	dir, err := os.MkdirTemp("", "paytool-demo-")
+	if err != nil {
+		return fmt.Errorf("make the demo's folder: %w", err)
+	}
+	err = runDemoIn(ctx, a, dir, o)
+	if err != nil && !errors.Is(err, errNo) { // interrupted: nobody was told where it is
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
+func runDemoIn(ctx context.Context, a *app, dir string, o demoOptions) (err error) {
 	d, err := openDemo(ctx, a, dir, o)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ type source struct {
 	companion []byte
 	// unread names the files of a zip that are no bill.
 	unread  []string
+	packed  bool
 	closers []func() error
 }
 
@@ -58,8 +59,10 @@ func openSource(r io.Reader, limit int64) (*source, error) {
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte("PK\x03\x04")), bytes.HasPrefix(magic, []byte("PK\x05\x06")):
+		s.packed = true
 		err = s.openZip(r, in, limit)
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		s.packed = true
 		err = s.openGzip(in, limit)
 	default:
 		s.Reader, err = &limited{r: in, limit: limit}, nil // a file of three bytes is short, not unreadable
@@ -92,7 +95,11 @@ func (s *source) seekable(r io.Reader, in io.Reader, limit int64) (*os.File, int
 	if err != nil {
 		return nil, 0, fmt.Errorf("keep the zip while it is read: %w", err)
 	}
-	s.closers = append(s.closers, func() error { return errors.Join(f.Close(), os.Remove(f.Name())) })
+	s.closers = append(s.closers, f.Close)
+	// Its name goes at once: a process that is killed leaves nothing behind.
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, 0, fmt.Errorf("keep the zip while it is read: %w", err)
+	}
 	n, err := io.Copy(f, &limited{r: in, limit: limit})
 	if err != nil {
 		return nil, 0, fmt.Errorf("keep the zip while it is read: %w", err)
