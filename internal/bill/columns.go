@@ -84,7 +84,11 @@ func (r *cells) show(col column) []byte { return r.text(r.raw(col)) }
 
 // fail keeps the first failure of a row.
 func (r *cells) fail(col column, err error) {
-	if r.bad == nil {
+	switch {
+	case r.bad != nil:
+	case !r.has(col): // a column that the header lacks has no cell to show
+		r.bad = err
+	default:
 		r.bad = cellError(r.names[r.pos[col]], r.show(col), err)
 	}
 }

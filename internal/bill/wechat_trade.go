@@ -176,7 +176,7 @@ func (w *wechatTrade) read(row *Row) {
 // readRefund fills what refunds and revokes have, and names the column of their
 // time: in bills of refunds 交易时间 is when the order was paid.
 func (w *wechatTrade) readRefund(row *Row) column {
-	if !w.has(wxRefund) {
+	if !w.has(wxRefund) || !w.has(wxRefundNo) {
 		w.fail(wxState, errors.New("stands in a bill that has no columns for refunds"))
 		return wxTime
 	}

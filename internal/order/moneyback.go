@@ -15,9 +15,10 @@ import (
 // is durable and lies with the order; whichever instance finds it due carries it on,
 // under one fixed number, so that doing it twice does it once (money rules, rule 8).
 
-// moneyBackNo is the number of the revoke or refund. Only a refund that the channel
-// has closed for good gets a further one.
-func moneyBackNo(no pay.OrderNo, closed int) string { return fmt.Sprintf("B%d-%s", closed+1, no) }
+// moneyBackNo is the number of the revoke or refund. A further one is only used when
+// those before it have ended: closed by the channel for good, or done while a refund
+// of the merchant's came to nothing beside them.
+func moneyBackNo(no pay.OrderNo, ended int) string { return fmt.Sprintf("B%d-%s", ended+1, no) }
 
 func isMoneyBack(number string, no pay.OrderNo) bool {
 	return strings.HasPrefix(number, "B") && strings.HasSuffix(number, "-"+no.String())
@@ -48,7 +49,13 @@ func (e *Engine) paidTwice(ctx context.Context, a, b Order) error {
 			return why{}, errNothing // it is on its way back already
 		}
 		detail := fmt.Sprintf("the key was paid twice, first as order %s", stays.No)
-		return why{byLook, detail}, c.openMoneyBack(*o, detail)
+		if err := c.openMoneyBack(*o, detail); err != nil {
+			return why{}, err
+		}
+		if len(c.opened) == 0 {
+			return why{}, errNothing // it is on its way back already
+		}
+		return why{byLook, detail}, nil
 	})
 	return err
 }
@@ -123,6 +130,8 @@ func (e *Engine) moneyBackStep(ctx context.Context, t Task) error {
 	number := moneyBackNo(o.No, 0)
 	revoke := slices.IndexFunc(revokes, func(r Revoke) bool { return r.No == number })
 	switch left := o.Amount - o.Refunded; {
+	case o.State == pay.Revoking: // whoever began it: a refund beside it would pay back twice
+		return e.moneyBackRevoking(ctx, t, o)
 	case revoke >= 0 && revokes[revoke].State == RevokeDone:
 		return e.finishTask(ctx, t, o, "revoked, money "+string(revokes[revoke].Money))
 	case left == 0:
@@ -216,12 +225,15 @@ func (c *change) refuseOpenRevokes(code string, no pay.OrderNo) error {
 
 // moneyBackByRefund refunds what is left, under the fixed number.
 func (e *Engine) moneyBackByRefund(ctx context.Context, t Task, o Order, refunds []Refund) error {
-	left, closed := o.Amount, 0
+	left, ended := o.Amount, 0
 	for _, r := range refunds {
 		own := isMoneyBack(r.No, o.No)
 		switch {
-		case own && r.State == pay.RefundClosed:
-			closed++
+		case own && r.State.Ended():
+			ended++
+			if r.State == pay.RefundDone {
+				left -= r.Amount
+			}
 		case own:
 			return nil // under way; DueRefunds carries it on
 		case r.State == pay.RefundFailed: // the merchant's, who may never try it again
@@ -234,7 +246,7 @@ func (e *Engine) moneyBackByRefund(ctx context.Context, t Task, o Order, refunds
 	if left <= 0 {
 		return nil // the merchant's own refunds give everything back
 	}
-	after, r, err := e.refund(ctx, o, RefundRequest{No: moneyBackNo(o.No, closed), Amount: left}, true)
+	after, r, err := e.refund(ctx, o, RefundRequest{No: moneyBackNo(o.No, ended), Amount: left}, true)
 	if err == nil && r.State == pay.RefundDone && after.Refunded == after.Amount {
 		return e.finishTask(ctx, t, after, "refunded")
 	}

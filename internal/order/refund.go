@@ -126,6 +126,8 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 		}
 	}
 	switch {
+	case moneyBack && o.State != pay.Paid && !o.State.Final():
+		return errMovedMeanwhile(o.No)
 	case o.State != pay.Paid && !moneyBack:
 		return refuse(CodeNotPaid, "only a paid order is refunded", "order %s is %s", o.No, o.State)
 	case r.Amount > o.Amount-sum:
