@@ -21,6 +21,7 @@ type lines struct {
 	src        io.Reader
 	buf        []byte
 	start, end int
+	base       int64 // where buf begins in the stream
 	err        error // of src, sticky; io.EOF once it is exhausted
 	no         int   // of the line that was returned last, from 1
 }
@@ -74,6 +75,7 @@ func (l *lines) next() ([]byte, error) {
 // fills the buffer doubles it.
 func (l *lines) fill() {
 	if l.start > 0 {
+		l.base += int64(l.start)
 		l.end = copy(l.buf, l.buf[l.start:l.end])
 		l.start = 0
 	}

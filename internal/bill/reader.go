@@ -163,6 +163,20 @@ func (r *Reader) SkipTo(line int) error {
 	return nil
 }
 
+// Offset is where the next line begins in the file, -1 in one that is packed.
+func (r *Reader) Offset() int64 {
+	if r.src.packed {
+		return -1
+	}
+	return r.lines.base + int64(r.lines.start)
+}
+
+// Resume reads on at a line that rest begins with. As with SkipTo, the report proves
+// nothing afterwards.
+func (r *Reader) Resume(line int, rest io.Reader) {
+	*r.lines = lines{src: rest, buf: r.lines.buf, no: line - 1}
+}
+
 func (r *Reader) reject(err error) error {
 	r.report.Rows++
 	r.report.reject(r.lines.no, err.Error())

@@ -27,6 +27,7 @@ type channelWriter interface {
 	back(b back) error
 	fundPay(o *order) error
 	fundBack(b back) error
+	fundReturned(b back) error
 	close() error
 }
 

@@ -22,6 +22,9 @@ type Options struct {
 	Refunds, Revokes float64
 	// RateE5 is WeChat's fee rate in 10^-5 (600: 0.60%).
 	RateE5 int64
+	// Old makes WeChat's bill of the layout with 24 columns, which some merchants
+	// still have. It knows no coupon that lowers what is settled.
+	Old bool
 	// Plant is the number of differences to plant, class after class; at most a
 	// tenth of Rows.
 	Plant int

@@ -62,7 +62,7 @@ func (m *maker) newOrder(i int64, t time.Time) *order {
 		ourState:        pay.Paid,
 	}
 	o.settle = o.amount
-	if m.rng.IntN(20) == 0 { // a coupon that is not prepaid lowers what is settled
+	if m.rng.IntN(20) == 0 && !m.opts.Old { // a coupon that is not prepaid lowers what is settled
 		o.settle -= pay.Fen(m.rng.Int64N(int64(o.amount)))
 	}
 	o.fee = m.fee(o.settle)

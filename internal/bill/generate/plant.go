@@ -2,6 +2,7 @@ package generate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -25,6 +26,8 @@ const (
 	fundMissing        class = "fund_missing"
 	fundExtra          class = "fund_extra"
 	fundAmount         class = "fund_amount"
+	duplicatePayment   class = "duplicate_payment"
+	refundReturned     class = "refund_returned"
 )
 
 // Difference is one planted difference. Ours and theirs are positive, 0 where a
@@ -51,7 +54,7 @@ type plan struct {
 
 func newPlan(opts Options, fund bool) plan {
 	p := plan{
-		classes: []class{missingInOurs, missingInChannel, amountMismatch, stateMismatch, kindMismatch, duplicateInChannel, duplicateInOurs},
+		classes: []class{missingInOurs, missingInChannel, amountMismatch, stateMismatch, kindMismatch, duplicateInChannel, duplicateInOurs, duplicatePayment},
 		left:    opts.Plant, planted: []Difference{},
 	}
 	if opts.Channel == bill.WeChat {
@@ -59,6 +62,9 @@ func newPlan(opts Options, fund bool) plan {
 	}
 	if fund {
 		p.classes = append(p.classes, fundMissing, fundExtra, fundAmount)
+	}
+	if fund && opts.Channel == bill.WeChat {
+		p.classes = append(p.classes, refundReturned)
 	}
 	if opts.Plant > 0 {
 		p.every = max(1, int64(opts.Rows)*9/10/int64(opts.Plant)) // all before 23:00
@@ -89,6 +95,8 @@ func (m *maker) plant(t time.Time) error {
 		return m.plantKind(o, t)
 	case fundMissing, fundExtra, fundAmount:
 		return m.plantFund(o, c)
+	case refundReturned:
+		return m.plantReturned(o, t)
 	case missingInChannel:
 		m.plan.add(c, pay.EntryPay, o, "", o.amount, 0, -o.amount)
 		return m.settle(o)
@@ -108,6 +116,14 @@ func (m *maker) plant(t time.Time) error {
 	case duplicateInChannel:
 		m.plan.add(c, pay.EntryPay, o, "", o.amount, o.amount, o.amount)
 		if err := m.writePay(o); err != nil {
+			return err
+		}
+	case duplicatePayment:
+		first := m.nextOrder(t)
+		first.no, first.tradeNo, o.no, o.tradeNo = o.no, o.tradeNo, first.no, first.tradeNo
+		first.merchantID, first.merchantOrderNo = o.merchantID, o.merchantOrderNo
+		m.plan.add(c, pay.EntryPay, o, "", o.amount, o.amount, 0)
+		if err := errors.Join(m.writePay(first), m.settle(first)); err != nil {
 			return err
 		}
 	case duplicateInOurs:
@@ -137,6 +153,20 @@ func (m *maker) plantKind(o *order, t time.Time) error {
 		return err
 	}
 	return m.ours.pay(o)
+}
+
+// plantReturned: a refund that both books have came back to the account.
+func (m *maker) plantReturned(o *order, t time.Time) error {
+	o.amount, o.settle, o.ourAmount = max(o.amount, 100), max(o.amount, 100), max(o.amount, 100) // the refund is above 0 without its fee
+	o.fee = m.fee(o.settle)
+	b := m.take(o, pay.EntryRefund, t)
+	b.amount, b.settle, b.fee = o.amount, o.settle, o.fee
+	m.plan.add(refundReturned, pay.EntryRefund, o, b.no, b.settle-b.fee, 0, b.settle-b.fee)
+	err := errors.Join(m.writePay(o), m.writeBack(b), m.out.fundReturned(b))
+	if err != nil || m.ours == nil {
+		return err
+	}
+	return errors.Join(m.ours.back(b), m.settle(o))
 }
 
 // plantFund: the trade is in both books, and the fund bill lacks it, has another

@@ -12,6 +12,9 @@ const (
 	bom          = "\ufeff"
 	wechatHeader = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,应结订单金额,代金券金额," +
 		"微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注\r\n"
+	wechatOldHeader = "交易时间,公众账号ID,商户号,子商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,总金额,企业红包金额," +
+		"微信退款单号,商户退款单号,退款金额,企业红包退款金额,退款类型,退款状态,商品名称,商户数据包,手续费,费率\r\n"
+	wechatOldTotals  = "总交易单数,总交易额,总退款金额,总企业红包退款金额,手续费总金额\r\n"
 	wechatTotals     = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额\r\n"
 	wechatFundHeader = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,业务凭证号\r\n"
 	wechatFundTotals = "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\r\n"
@@ -42,7 +45,11 @@ func newWechat(m *maker, out Outputs) *wechat {
 	if d := m.opts.RateE5 % 10; d != 0 {
 		w.rate = pay.Fen(m.opts.RateE5/10).Yuan() + strconv.FormatInt(d, 10) + "%"
 	}
-	w.bill.raw(bom + wechatHeader)
+	if m.opts.Old {
+		w.bill.raw(bom + wechatOldHeader)
+	} else {
+		w.bill.raw(bom + wechatHeader)
+	}
 	w.fund.raw(bom + wechatFundHeader)
 	return w
 }
@@ -88,7 +95,10 @@ func (w *wechat) start(o *order, t time.Time, state string) {
 }
 
 func (w *wechat) end(o *order, fee, amount, apply pay.Fen) {
-	w.bill.cell(o.subject).cell(o.attach).fee(fee).cell(w.rate).yuan(amount).yuan(apply).cell("")
+	w.bill.cell(o.subject).cell(o.attach).fee(fee).cell(w.rate)
+	if !w.m.opts.Old {
+		w.bill.yuan(amount).yuan(apply).cell("")
+	}
 }
 
 func (w *wechat) fundPay(o *order) error {
@@ -102,6 +112,12 @@ func (w *wechat) fundPay(o *order) error {
 func (w *wechat) fundBack(b back) error {
 	note := fmt.Sprintf("退款总金额%s元;含手续费%s元", b.settle.Yuan(), b.fee.Yuan())
 	w.flow(b.time, b.id, "退款", "退款", -(b.settle - b.fee), w.m.opts.Merchant+"API", note, b.no)
+	return w.fund.flush()
+}
+
+// fundReturned writes that a refund came back: it could not be paid out.
+func (w *wechat) fundReturned(b back) error {
+	w.flow(b.time, b.id, "退款", "退款关闭", b.settle-b.fee, "system", "", b.no)
 	return w.fund.flush()
 }
 
@@ -127,8 +143,15 @@ func (w *wechat) flow(t time.Time, no, business, kind string, amount pay.Fen, wh
 }
 
 func (w *wechat) close() error {
-	w.bill.raw(wechatTotals)
-	w.bill.cell(strconv.FormatInt(w.rows, 10)).yuan(w.settle).yuan(w.refund).yuan(0).fee(w.fee).yuan(w.amount).yuan(w.apply)
+	if w.m.opts.Old {
+		w.bill.raw(wechatOldTotals)
+	} else {
+		w.bill.raw(wechatTotals)
+	}
+	w.bill.cell(strconv.FormatInt(w.rows, 10)).yuan(w.settle).yuan(w.refund).yuan(0).fee(w.fee)
+	if !w.m.opts.Old {
+		w.bill.yuan(w.amount).yuan(w.apply)
+	}
 	w.fund.raw(wechatFundTotals)
 	k := w.m.made.Kinds
 	w.fund.cell(strconv.FormatInt(w.flows, 10)).cell(strconv.FormatInt(k.In, 10)).yuan(w.in).cell(strconv.FormatInt(k.Out, 10)).yuan(w.out)
