@@ -113,8 +113,8 @@ func (d *demo) finish(ctx context.Context, result *demoResult) error {
 	sctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
 	d.engine.settleUp(sctx, true) // what stays open is told by the verdict
-	if n, err := d.engine.finishPayments(sctx); n > 0 {
-		return fmt.Errorf("%d payments, revokes or refunds are still open after %s: %w", n, demoPatience, err)
+	if n, err := d.engine.finishPayments(sctx); n > 0 || err != nil {
+		d.say(fmt.Sprintf("%d payments, revokes or refunds are still open after %s", n, demoPatience)) // the books will differ
 	}
 	d.say("every order is held against what its client was told")
 	run, err := readLedger(d.ledgerFile())

@@ -25,7 +25,7 @@ const (
 	demoGroups   = 5
 	demoMerchant = "demo-shop"
 	demoFor      = 30 * time.Second
-	demoPatience = 30 * time.Second
+	demoPatience = time.Minute
 )
 
 // demo is one demo on its way: embedded groups, a proxy before each, an engine, a
@@ -78,8 +78,11 @@ func openDemo(ctx context.Context, a *app, dir string, o demoOptions) (_ *demo, 
 	}
 	d.engine, err = newEmbeddedEngine(d.set, embeddedSetup{
 		dir: dir, log: log, dsn: dsn,
-		config:  func(c *config.Config) { c.Engine.RefundGap = 0 }, // a day in half a minute
-		options: func(o *order.Options) { o.OnEvent = d.heard },
+		config: func(c *config.Config) { c.Engine.RefundGap = 0 }, // a day in half a minute
+		options: func(o *order.Options) {
+			o.OnEvent = d.heard
+			o.Timetable.NotFoundAfter = 10 * time.Second // the channel is in this process: nothing is under way for longer
+		},
 	})
 	if err == nil {
 		d.engine.set = nil // it is closed after the proxies

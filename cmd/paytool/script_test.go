@@ -26,8 +26,17 @@ func TestMain(m *testing.M) {
 // TestScripts runs what a user could have typed, without any database.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	runScripts(t, "testdata/script")
+}
+
+// TestDemo runs alone: on a machine that is busy with other tests even a healthy
+// group is too slow.
+func TestDemo(t *testing.T) { runScripts(t, "testdata/demo") }
+
+func runScripts(t *testing.T, dir string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": wantStatus,
 			"number": keep(regexp.MustCompile(`"order_no": "([0-9]+)"`)),
