@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -26,17 +27,29 @@ func TestMain(m *testing.M) {
 // TestScripts runs what a user could have typed, without any database.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	runScripts(t, "testdata/script")
+	files, err := filepath.Glob("testdata/script/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runScripts(t, files...)
 }
 
-// TestDemo runs alone: on a machine that is busy with other tests even a healthy
-// group is too slow.
-func TestDemo(t *testing.T) { runScripts(t, "testdata/demo") }
+// TestScriptsAlone runs the scripts with engines at work, one after the other and
+// beside no other test: on a busy machine even a healthy group is too slow.
+func TestScriptsAlone(t *testing.T) {
+	files, err := filepath.Glob("testdata/alone/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) { runScripts(t, f) })
+	}
+}
 
-func runScripts(t *testing.T, dir string) {
+func runScripts(t *testing.T, files ...string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: dir,
+		Files: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": wantStatus,
 			"number": keep(regexp.MustCompile(`"order_no": "([0-9]+)"`)),
