@@ -196,7 +196,8 @@ func (e *Engine) moneyBackRevoking(ctx context.Context, t Task, o Order) error {
 		if answer.Verdict == RevokeTaken {
 			return why{byLook, "money back: revoked"}, c.recordRevoke(*o, pay.ByMoneyBack, answer.Money, answer.Code)
 		}
-		return why{byLook, "money back: too late to revoke"}, c.refuseOpenRevokes(answer.Code, o.No)
+		_, err := c.refuseOpenRevokes(answer.Code, o.No)
+		return why{byLook, "money back: too late to revoke"}, err
 	})
 	if err != nil || answer.Verdict != RevokeTaken {
 		return err
@@ -204,23 +205,25 @@ func (e *Engine) moneyBackRevoking(ctx context.Context, t Task, o Order) error {
 	return e.finishTask(ctx, t, after, "revoked, money "+string(answer.Money))
 }
 
-// refuseOpenRevokes notes that the channel has refused them for good.
-func (c *change) refuseOpenRevokes(code string, no pay.OrderNo) error {
+// refuseOpenRevokes notes that the channel has refused them for good, and says why
+// the last of them was opened.
+func (c *change) refuseOpenRevokes(code string, no pay.OrderNo) (by pay.Mover, err error) {
 	revokes, err := c.LockRevokes(c.ctx, no)
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, r := range revokes {
 		if r.State != RevokeRequested {
 			continue
 		}
+		by = r.By
 		r.State, r.Detail, r.Updated = RevokeRefused, clip(code), c.e.env.Now()
 		r.Version++
 		if _, err := c.PutRevoke(c.ctx, r); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return by, nil
 }
 
 // moneyBackByRefund refunds what is left, under the fixed number.

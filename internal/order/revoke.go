@@ -190,21 +190,9 @@ func (e *Engine) revokeTooLate(ctx context.Context, o Order, refused RevokeAnswe
 }
 
 func (c *change) paidAfterAll(o *Order, a Answer, refused RevokeAnswer) (why, error) {
-	revokes, err := c.LockRevokes(c.ctx, o.No)
+	by, err := c.refuseOpenRevokes(refused.Code, o.No)
 	if err != nil {
 		return why{}, err
-	}
-	by := pay.ByRevokeRefused
-	for _, r := range revokes {
-		if r.State != RevokeRequested {
-			continue
-		}
-		by = r.By
-		r.State, r.Detail, r.Updated = RevokeRefused, clip(refused.Code), c.e.env.Now()
-		r.Version++
-		if _, err := c.PutRevoke(c.ctx, r); err != nil {
-			return why{}, err
-		}
 	}
 	detail := fmt.Sprintf("the revoke was refused (%s) and the channel says success (%s)", refused.Code, a.TradeNo)
 	if by != pay.ByMoneyBack { // that one goes on with a refund by itself
