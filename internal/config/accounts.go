@@ -43,6 +43,8 @@ type Account struct {
 	// Hosts are asked instead of the channel's own, such as a proxy or
 	// `paytool channel sim`. WeChat's two are raced.
 	Hosts []string `yaml:"hosts,omitempty"`
+
+	Recon AccountRecon `yaml:"recon,omitempty"`
 }
 
 // Account is the account of that name; with "" the only one.
@@ -111,6 +113,7 @@ func (v *validation) account(key string, a Account) {
 			v.refuse(key+"."+need.key, "missing: %s", need.why)
 		}
 	}
+	v.accountRecon(key+".recon", a.Recon)
 	for i, host := range a.Hosts {
 		if !isBase(host) {
 			v.refuse(fmt.Sprintf("%s.hosts[%d]", key, i), "want https://HOST[:PORT], or http:// on this machine, and nothing after it")

@@ -46,11 +46,12 @@ const (
 type Config struct {
 	Engine Engine `yaml:"engine"`
 	Log    Log    `yaml:"log"`
-	// StateDir holds what lies on this machine and not in the groups: the event log
-	// and the built-in channel's books. Default: "paytool-state" beside the file.
+	// StateDir holds what lies on this machine and not in the groups: the event log,
+	// the built-in channel's books, bills and the ledger of differences. Default: "paytool-state" beside the file.
 	StateDir string    `yaml:"state_dir"`
 	Groups   []Group   `yaml:"groups"`
 	Accounts []Account `yaml:"accounts,omitempty"`
+	Recon    Recon     `yaml:"recon"`
 
 	file     string
 	lines    map[string]int // line of each key path that the file holds
@@ -168,6 +169,7 @@ func parseText(name string, data []byte, withoutGroups bool) (*Config, error) {
 	if c.StateDir == "" {
 		c.StateDir = filepath.Join(filepath.Dir(name), "paytool-state")
 	}
+	c.reconPaths()
 	if err := c.validate(withoutGroups); err != nil {
 		return nil, err
 	}
@@ -179,6 +181,7 @@ func parseText(name string, data []byte, withoutGroups bool) (*Config, error) {
 func ForGroups(stateDir string, groups []Group) (*Config, error) {
 	c := defaults()
 	c.StateDir, c.Groups = stateDir, groups
+	c.reconPaths()
 	c.Engine.Name, _ = os.Hostname() // as in Parse
 	for i := range c.Groups {
 		c.Groups[i].Weight = defaultWeight
@@ -202,7 +205,8 @@ func defaults() *Config {
 			PayTimeout:    30 * time.Second,
 			RefundGap:     time.Minute,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:   Log{Level: "info", Format: "text"},
+		Recon: Recon{OverdueAfter: 7 * 24 * time.Hour},
 	}
 }
 
@@ -219,6 +223,7 @@ func (c *Config) Masked() *Config {
 	m.Accounts = slices.Clone(c.Accounts)
 	for i := range m.Accounts {
 		m.Accounts[i].Hosts = slices.Clone(c.Accounts[i].Hosts)
+		m.Accounts[i].Recon.Rates = slices.Clone(c.Accounts[i].Recon.Rates)
 	}
 	m.Groups = make([]Group, len(c.Groups))
 	for i, g := range c.Groups {

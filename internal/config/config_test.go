@@ -45,6 +45,10 @@ log:
   level: debug
   format: json
 state_dir: /var/lib/paytool
+recon:
+  ledger: /srv/ledger
+  overdue_after: 24h
+  metrics_file: /srv/recon.prom
 groups:
   - group: 12
     weight: 0
@@ -85,6 +89,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 		},
 		Log:      Log{Level: "info", Format: "text"},
 		StateDir: "paytool-state",
+		Recon:    Recon{Ledger: "paytool-state/recon", Bills: "paytool-state/bills", OverdueAfter: 7 * 24 * time.Hour},
 		Groups: []Group{
 			{Group: 1, Weight: 100, Primary: Node{DSN: "app:" + password + "@tcp(127.0.0.1:3301)/pay"}},
 		},
@@ -109,6 +114,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		},
 		Log:      Log{Level: "debug", Format: "json"},
 		StateDir: "/var/lib/paytool",
+		Recon:    Recon{Ledger: "/srv/ledger", Bills: "/var/lib/paytool/bills", OverdueAfter: 24 * time.Hour, MetricsFile: "/srv/recon.prom"},
 		Groups: []Group{
 			{
 				Group: 12, Weight: 0, Zone: "north",

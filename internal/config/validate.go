@@ -35,6 +35,7 @@ func (c *Config) validate(withoutGroups bool) error {
 		v.groups()
 	}
 	v.accounts()
+	v.recon()
 	return errors.Join(v.errs...)
 }
 
