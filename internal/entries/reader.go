@@ -33,7 +33,12 @@ type Row struct {
 	Account         []byte
 	ChannelTradeNo  []byte
 	ChannelRefundNo []byte
+	Product         []byte  // what was sold, as the account's rate table names it
 	Amount          pay.Fen // positive, the kind tells the direction
+	// Settle is what the channel settles of the amount, after its own discounts; it
+	// may be 0. HasSettle is false where the file does not say.
+	Settle    pay.Fen
+	HasSettle bool
 	// Second is the time of the entry in Unix seconds.
 	Second int64
 }
@@ -171,6 +176,15 @@ func (r *Reader) readLine() ([]byte, error) {
 	if r.line == 1 {
 		line = bytes.TrimPrefix(line, []byte("\ufeff"))
 	}
-	line = bytes.TrimSuffix(line, []byte{'\n'})
-	return bytes.TrimSuffix(line, []byte{'\r'}), nil
+	return withoutEnd(line), nil
+}
+
+func withoutEnd(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line
 }

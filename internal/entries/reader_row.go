@@ -2,8 +2,10 @@ package entries
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -26,12 +28,14 @@ const (
 	colAccount
 	colChannelTradeNo
 	colChannelRefundNo
+	colSettle
+	colProduct
 	columnCount
 )
 
 var columnNames = [columnCount]string{
 	"kind", "order_no", "amount_fen", "state", "time", "refund_no", "merchant_id", "merchant_order_no", "channel", "account",
-	"channel_trade_no", "channel_refund_no",
+	"channel_trade_no", "channel_refund_no", "settle_fen", "product",
 }
 
 // place finds the columns in a header. Unknown names are ignored; refund_no may be
@@ -85,6 +89,7 @@ func (r *Reader) read(row *Row, record [][]byte) error {
 	row.MerchantID, row.MerchantOrderNo = at(colMerchantID), at(colMerchantOrderNo)
 	row.Channel, row.Account = at(colChannel), at(colAccount)
 	row.ChannelTradeNo, row.ChannelRefundNo = at(colChannelTradeNo), at(colChannelRefundNo)
+	row.Product = at(colProduct)
 	var ok bool
 	if row.Kind, row.State, ok = kindAndState(at(colKind), at(colState)); !ok {
 		return fmt.Errorf("kind %q with state %q is not known", at(colKind), at(colState))
@@ -97,6 +102,11 @@ func (r *Reader) read(row *Row, record [][]byte) error {
 	}
 	if row.Amount, ok = amount(at(colAmount)); !ok {
 		return fmt.Errorf("amount_fen %q is not a whole number of fen above 0", at(colAmount))
+	}
+	if settle := at(colSettle); len(settle) > 0 {
+		if row.Settle, row.HasSettle = wholeFen(settle); !row.HasSettle {
+			return fmt.Errorf("settle_fen %q is not a whole number of fen; leave it empty where it is not known", settle)
+		}
 	}
 	if row.Second, ok = r.clock.parse(at(colTime)); !ok {
 		return fmt.Errorf("time %q %w", at(colTime), errTime)
@@ -149,9 +159,17 @@ var (
 	}
 )
 
-// amount reads up to 18 digits: no sum of a day overflows 64 bits unseen before
-// that.
 func amount(b []byte) (pay.Fen, bool) {
+	n, ok := wholeFen(b)
+	return n, ok && n > 0
+}
+
+// wholeFen reads up to 18 digits: no sum of a day overflows 64 bits unseen before
+// that.
+func wholeFen(b []byte) (pay.Fen, bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
 	var n pay.Fen
 	for _, c := range b {
 		if c < '0' || c > '9' {
@@ -159,7 +177,7 @@ func amount(b []byte) (pay.Fen, bool) {
 		}
 		n = 10*n + pay.Fen(c-'0')
 	}
-	return n, n > 0 && len(b) <= 18
+	return n, true
 }
 
 // clock reads RFC 3339 times. Rows share their date and zone, so that only the
@@ -184,7 +202,7 @@ func (c *clock) parse(b []byte) (int64, bool) {
 // first takes any form of RFC 3339 and remembers the day of the common one.
 func (c *clock) first(b []byte) (int64, bool) {
 	t, err := time.Parse(time.RFC3339, string(b))
-	if err != nil {
+	if err != nil || t.Year() < 1970 { // a zero time, written by a program
 		return 0, false
 	}
 	if len(b) == 25 {
@@ -210,17 +228,27 @@ type cells struct {
 }
 
 // plain cuts a line without quotes.
+//
+// Eight bytes are looked at in one step: fields are short, and a call for each of
+// them would cost more than the search.
 func (c *cells) plain(line []byte) [][]byte {
-	c.torn, c.fields = false, c.fields[:0]
-	for {
-		i := bytes.IndexByte(line, ',')
-		if i < 0 {
-			c.fields = append(c.fields, line)
-			return c.fields
+	const ones, low, high = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f, 0x8080808080808080
+	fields, start, i := c.fields[:0], 0, 0
+	for ; i+8 <= len(line); i += 8 {
+		x := binary.LittleEndian.Uint64(line[i:]) ^ ','*ones
+		// A byte of hits has its high bit set exactly where one of x is zero.
+		for hits := ^((x&low + low) | x | low) & high; hits != 0; hits &= hits - 1 {
+			at := i + bits.TrailingZeros64(hits)/8
+			fields, start = append(fields, line[start:at]), at+1
 		}
-		c.fields = append(c.fields, line[:i])
-		line = line[i+1:]
 	}
+	for ; i < len(line); i++ {
+		if line[i] == ',' {
+			fields, start = append(fields, line[start:i]), i+1
+		}
+	}
+	c.torn, c.fields = false, append(fields, line[start:])
+	return c.fields
 }
 
 // quoted cuts text with quotes as RFC 4180 has them. It works in the text's own

@@ -1,6 +1,7 @@
 package entries
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,34 @@ func TestReaderTakesColumnsByName(t *testing.T) {
 	}
 }
 
+func TestReaderTakesWhatOnlySomeBooksHave(t *testing.T) {
+	t.Parallel()
+	const header = "kind,order_no,amount_fen,state,time,settle_fen,product,account\n"
+	for settle, want := range map[string]Row{
+		"":    {},
+		"0":   {HasSettle: true}, // the buyer paid with coupons alone
+		"990": {HasSettle: true, Settle: 990},
+	} {
+		r, err := NewReader("f", strings.NewReader(header+"pay,o,1000,paid,2026-11-20T00:00:00+08:00,"+settle+",当面付,mch1\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row Row
+		if err := r.Next(&row); err != nil {
+			t.Fatal(err)
+		}
+		if row.Settle != want.Settle || row.HasSettle != want.HasSettle || string(row.Product) != "当面付" || string(row.Account) != "mch1" {
+			t.Errorf("settle_fen %q: read %+v", settle, row)
+		}
+	}
+	for _, settle := range []string{"-1", "9.90", "1e2", " 9", "9999999999999999999"} {
+		_, rejected := readAll(t, header+"pay,o,1000,paid,2026-11-20T00:00:00+08:00,"+settle+",,\n")
+		if len(rejected) != 1 || !strings.Contains(rejected[0], "settle_fen") {
+			t.Errorf("settle_fen %q: rejected %v", settle, rejected)
+		}
+	}
+}
+
 func TestReaderRejectsRowsAndGoesOn(t *testing.T) {
 	t.Parallel()
 	const header = "kind,order_no,refund_no,amount_fen,state,time\n"
@@ -70,6 +99,7 @@ func TestReaderRejectsRowsAndGoesOn(t *testing.T) {
 		"pay,o,,9999999999999999999,paid,2026-11-20T00:00:00+08:00": "amount_fen",
 		"pay,o,,1,paid,2026-11-20 00:00:00":                         "is not a time",
 		"pay,o,,1,paid,2026-11-20T25:00:00+08:00":                   "is not a time",
+		"pay,o,,1,paid,0001-01-01T08:00:00+08:00":                   "is not a time",
 		"pay,o": "2 fields",
 		`pay,"o"x,,1,paid,2026-11-20T00:00:00+08:00`: "quote",
 	} {
@@ -124,6 +154,49 @@ func TestWrittenIsRead(t *testing.T) {
 		_, got, _ := strings.Cut(rows[0], " ")
 		if want := fmt.Sprintf("refund %s %s %d done %d %s", e.OrderNo, e.RefundNo, e.Amount, e.Time.Unix(), e.MerchantOrderNo); got != want {
 			t.Errorf("read %q, want %q", got, want)
+		}
+	})
+}
+
+// FuzzReader: whatever a file holds, reading comes to an end, each row that is taken
+// is one that reconciliation can place, and each that is not says where it is.
+func FuzzReader(f *testing.F) {
+	const header = "kind,order_no,refund_no,amount_fen,state,time,settle_fen,product\n"
+	for _, file := range []string{
+		"", header, header + "pay,o,,100,paid,2026-11-20T00:00:00+08:00,99,p\n", header + "refund,o,r,5,done,2026-11-20T00:00:00Z,,\n",
+		header + "revoke,\"o\n\"\"2\"\"\",,5,unknown,2026-11-20T00:00:00+08:00\r\n", header + "pay,\"o", "\ufeff" + header + "\n\n,,,\n",
+	} {
+		f.Add([]byte(file))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		r, err := NewReader("f", bytes.NewReader(file))
+		if err != nil {
+			return
+		}
+		var row Row
+		for last := 1; ; {
+			err := r.Next(&row)
+			var bad *RowError
+			switch {
+			case errors.Is(err, io.EOF):
+				if r.Offset() != int64(len(file)) {
+					t.Fatalf("it ended after %d of %d bytes", r.Offset(), len(file))
+				}
+				return
+			case errors.As(err, &bad):
+				if bad.Line <= last || bad.Line > r.Line() {
+					t.Fatalf("line %d is rejected after line %d, and %d are read", bad.Line, last, r.Line())
+				}
+				last = bad.Line
+				continue
+			case err != nil:
+				return // a line that is too long
+			}
+			e := pay.Entry{Kind: row.Kind, OrderNo: string(row.OrderNo), RefundNo: string(row.RefundNo), Amount: row.Amount, State: row.State, Time: time.Unix(row.Second, 0)}
+			if err := e.Check(); err != nil || row.Line <= last || row.Settle < 0 || (row.Settle > 0 && !row.HasSettle) {
+				t.Fatalf("line %d after %d is taken: %+v, %v", row.Line, last, row, err)
+			}
+			last = row.Line
 		}
 	})
 }

@@ -79,9 +79,14 @@ type change struct {
 // unknown outcome by its operation id before it returns. An error with outcome
 // Unknown remains only where the group did not answer for decideWithin.
 func (e *Engine) change(ctx context.Context, no pay.OrderNo, f edit) (Order, error) {
+	return e.changeAs(ctx, no, e.opID(), f)
+}
+
+// changeAs is change under an operation id of the caller's.
+func (e *Engine) changeAs(ctx context.Context, no pay.OrderNo, op string, f edit) (Order, error) {
 	giveUp := e.env.Now().Add(fencePatience)
 	for {
-		o, err := e.changeOnce(ctx, no, f)
+		o, err := e.changeOnce(ctx, no, op, f)
 		if !errors.Is(err, errNotOwned) {
 			return o, err
 		}
@@ -92,7 +97,7 @@ func (e *Engine) change(ctx context.Context, no pay.OrderNo, f edit) (Order, err
 	}
 }
 
-func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, f edit) (Order, error) {
+func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f edit) (Order, error) {
 	m, err := e.ownerOf(no)
 	if err != nil {
 		return Order{}, errUnknownTag(no, err)
@@ -100,7 +105,6 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, f edit) (Order,
 	if cause, down := e.fleet.Down(m.ID()); down {
 		return Order{Group: m.ID()}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
 	}
-	op := e.opID()
 	var after Order
 	var tasks []Task
 	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {

@@ -145,6 +145,7 @@ type RefundAnswer struct {
 	// RefundRequested where the channel does not know the number.
 	State     pay.RefundState
 	ChannelNo string
+	Amount    pay.Fen // 0 where the channel does not say
 	Accepted  time.Time
 	Done      time.Time
 	Code      string

@@ -144,3 +144,29 @@ func TestRule1AnUnknownCommitSendsNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestARevokeIsSentUnderItsOwnNumber, each time that it is tried, and money back
+// under its fixed one.
+func TestARevokeIsSentUnderItsOwnNumber(t *testing.T) {
+	eachKind(t, func(t *testing.T, b *bed) {
+		s := b.leavesNothingDue(t)
+		s.till.says(func(w *words) { w.revoke = revokesWith(order.RevokeUnclear) })
+		cancelled := s.payTold(order.Pending)
+		s.cancels(cancelled)
+		ended := s.put(s.draft(1, newKey(), pay.Closed))
+		s.till.says(func(w *words) { w.query = s.till.success })
+		if _, err := s.engine.Conclude(s.ctx(), ended, s.till.success(ended.No)); err != nil {
+			t.Fatal(err)
+		}
+		s.lapse("both are tried twice", func() bool {
+			return s.till.count(cancelled.No).revokes >= 2 && s.till.count(ended.No).revokes >= 2
+		})
+		s.till.mu.Lock()
+		defer s.till.mu.Unlock()
+		for _, call := range s.till.revokes {
+			if all := s.revokes(call.OrderNo); len(all) != 1 || call.RevokeNo != all[0].No || call.RevokeNo == call.OrderNo.String() {
+				t.Errorf("order %s: revoke %q was sent, the records are %+v", call.OrderNo, call.RevokeNo, all)
+			}
+		}
+	})
+}

@@ -214,7 +214,7 @@ func (c *creation) order(no pay.OrderNo, g shard.GroupID) Order {
 }
 
 func (c *creation) write(ctx context.Context, m *member, o Order) error {
-	above := c.plan.Above(m.ID())
+	hops := c.hops(o, c.plan.Above(m.ID()))
 	err := transact(ctx, m, func(tx Tx) error {
 		claim, last, err := tx.LockTag(ctx, o.No.Tag(), c.Key)
 		switch {
@@ -228,8 +228,8 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 		if err := tx.InsertOrder(ctx, o); err != nil {
 			return err
 		}
-		if len(above) > 0 {
-			if err := tx.InsertHops(ctx, c.hops(o, above)); err != nil {
+		if len(hops) > 0 {
+			if err := tx.InsertHops(ctx, hops); err != nil {
 				return err
 			}
 		}
@@ -239,9 +239,10 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 		return tx.InsertDoubts(ctx, c.doubtsFor(o.No))
 	})
 	if err == nil {
-		for _, g := range above {
-			c.e.trace(o.No, "hop", fmt.Sprintf("past group %d (%s) into group %d", g, c.reason(g), m.ID()))
-			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: g, At: o.Created})
+		for _, h := range hops {
+			c.e.trace(o.No, "hop", fmt.Sprintf("past group %d (%s) into group %d", h.Above, h.Reason, m.ID()))
+			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: h.Above, At: o.Created})
+			c.e.opts.OnHop(h)
 		}
 	}
 	return err

@@ -160,10 +160,20 @@ func TestCreateLandsAtHomeAndIsRepeatable(t *testing.T) {
 
 func TestUnknownTryIsRecordedByTheWinner(t *testing.T) {
 	e, ranked := newFakeEngine(t)
+	var told []Hop
+	e.opts.OnHop = func(h Hop) {
+		if len(ranked[1].hops) == 0 {
+			t.Error("told of a hop before it was committed")
+		}
+		told = append(told, h)
+	}
 	ranked[0].commit = fault(Unknown, shard.Hang)
 	o, err := e.Create(t.Context(), testRequest)
 	if err != nil || o.Group != ranked[1].id {
 		t.Fatalf("%+v, %v", o, err)
+	}
+	if !slices.Equal(told, ranked[1].hops) {
+		t.Errorf("told of hops %+v, committed %+v", told, ranked[1].hops)
 	}
 	if len(ranked[1].doubts) != 1 {
 		t.Fatalf("doubts %+v, want one", ranked[1].doubts)
@@ -361,5 +371,35 @@ func TestReadyFailsAtOnceWhenEveryGroupIsOut(t *testing.T) {
 	e.fleet.Probed(ranked[0].id, time.Now(), "")
 	if statuses := e.fleet.Snapshot(); !slices.ContainsFunc(statuses, func(s shard.Status) bool { return s.Ejection != nil }) {
 		t.Error("one good probe readmitted a crashed group")
+	}
+}
+
+func TestEachTagIsReadOnce(t *testing.T) {
+	t.Parallel()
+	claims := func(states ...shard.TagState) (all []Source) {
+		for g, s := range states {
+			source := Source{Group: shard.GroupID(g + 1), Claims: []shard.Claim{{Tag: pay.Tag(g + 10), State: shard.TagOwned}}}
+			if s != "" {
+				source.Claims = append(source.Claims, shard.Claim{Tag: 3, State: s})
+			}
+			all = append(all, source)
+		}
+		return all
+	}
+	for _, c := range []struct {
+		sources []Source
+		ok      bool
+	}{
+		{claims(shard.TagOwned, ""), true},
+		{claims(shard.TagMoved, shard.TagOwned), true},
+		{claims(shard.TagOwned, shard.TagOwned), false}, // the first was read before the move, the second after it
+		{claims(shard.TagMoved, ""), false},             // the other way round
+		{claims(shard.TagMoved, shard.TagFenced), false},
+	} {
+		if err := oneOwner(c.sources); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.sources, err)
+		} else if err != nil && !strings.Contains(err.Error(), "tag 3") {
+			t.Errorf("error %v names no tag", err)
+		}
 	}
 }

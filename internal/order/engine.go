@@ -51,6 +51,9 @@ type Options struct {
 
 	// OnEvent hears of ejections and readmissions, after they are logged.
 	OnEvent func(shard.Event)
+	// OnHop hears of each hop once its order is committed. It must be fast and safe
+	// for concurrent use.
+	OnHop func(Hop)
 	// OnTrace hears what happens to single orders beside their moves: tries, hops,
 	// calls and answers. It must be fast and safe for concurrent use.
 	OnTrace func(TraceEvent)
@@ -69,6 +72,9 @@ func (o Options) withDefaults() Options {
 	o.Timetable = o.Timetable.withDefaults()
 	if o.OnEvent == nil {
 		o.OnEvent = func(shard.Event) {}
+	}
+	if o.OnHop == nil {
+		o.OnHop = func(Hop) {}
 	}
 	if o.OnTrace == nil {
 		o.OnTrace = func(TraceEvent) {}

@@ -1,6 +1,7 @@
 package order_test
 
 import (
+	"errors"
 	"testing"
 
 	"paytool/internal/order"
@@ -25,13 +26,19 @@ func TestSupplementNeedsTwoPersonsAndTheChannel(t *testing.T) {
 		o := s.put(s.draft(1, newKey(), pay.Closed))
 		s.till.says(func(w *words) { w.query = s.till.success })
 		for _, persons := range [][2]string{{"li", "li"}, {"li", ""}} {
-			_, err := s.engine.Supplement(s.ctx(), o.No, persons, "a receipt")
+			in := approved("D-1")
+			in.Approvers = persons
+			_, err := s.engine.Supplement(s.ctx(), o.No, in)
 			wantCode(t, err, pay.CodeInvalidField)
 		}
 		for _, answer := range []order.Answer{said(order.Pending), said(order.NotFoundThere), {Verdict: order.Success, Amount: amount - 1}} {
 			s.till.says(func(w *words) { w.query = func(pay.OrderNo) order.Answer { return answer } })
-			_, err := s.engine.Supplement(s.ctx(), o.No, [2]string{"li", "wang"}, "a receipt")
+			_, err := s.engine.Supplement(s.ctx(), o.No, approved("D-1"))
 			wantCode(t, err, pay.CodeMoveRefused)
+			var refused *order.Error
+			if errors.As(err, &refused) && (refused.RetryAfter == 0) != answer.Definite() {
+				t.Errorf("%s: ask again after %s", answer.Verdict, refused.RetryAfter)
+			}
 		}
 		if got := s.want(o.No, pay.Closed); got.Version != 1 {
 			t.Errorf("written all the same: %+v", got)

@@ -102,7 +102,8 @@ type DueQuery struct {
 }
 
 // Display is what lists, traces, exports and clean-ups need of a group. Reads ask
-// the primary and, where that does not answer, the replicas.
+// the primary and, where that does not answer, the replicas; the long ones, Entries
+// and Dossiers, are kept from the primary where a replica will do.
 type Display interface {
 	// List reads orders of a merchant, the newest first, after the cursor.
 	List(ctx context.Context, q ListQuery) ([]Order, error)
@@ -117,9 +118,13 @@ type Display interface {
 	Tasks(ctx context.Context, state TaskState, shadow bool, limit int) ([]Task, error)
 	// FindTask reads a task on the primary, or answers ErrNotFound.
 	FindTask(ctx context.Context, id string) (Task, error)
-	// Entries yields our entries of a span of time, shadow ones left out. An error
-	// of yield ends it and is returned.
-	Entries(ctx context.Context, from, to time.Time, yield func(pay.Entry) error) error
+	// Entries yields our entries of a span of time as one node has them at one
+	// moment, shadow ones left out. An error of yield ends it and is returned.
+	Entries(ctx context.Context, q EntryQuery, yield func(pay.Entry) error) (Source, error)
+	// Dossiers yields all that the group has about the orders whose numbers were given
+	// in a span of time, as one node has it at one moment. An error of yield ends it
+	// and is returned.
+	Dossiers(ctx context.Context, q DossierQuery, yield func(Dossier) error) (Source, error)
 	// PurgeShadow deletes at most limit shadow orders created before a time, with
 	// everything that belongs to them, and returns how many. Orders of an open
 	// doubt stay.

@@ -34,6 +34,7 @@ type bed struct {
 	err    error
 	dir    string
 	groups []*store.Group
+	dsns   []string // of their primaries
 	clock  clock
 }
 
@@ -105,7 +106,7 @@ func (b *bed) open(cfg store.Config) error {
 	if err != nil {
 		return err
 	}
-	b.groups = append(b.groups, g)
+	b.groups, b.dsns = append(b.groups, g), append(b.dsns, cfg.Primary.DSN)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return g.Prepare(ctx, 100)

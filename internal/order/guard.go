@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"paytool/internal/pay"
@@ -93,20 +92,11 @@ func (e *Engine) onSilence(o Order, silent []shard.GroupID, confirmed bool) (gua
 func (e *Engine) askFresh(ctx context.Context, key pay.Key) (found []Order, silent []shard.GroupID) {
 	ctx, cancel := e.env.WithTimeout(ctx, e.opts.GuardTimeout)
 	defer cancel()
-	var mu sync.Mutex
-	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
-		m := e.members[i]
+	rows, silent := askEach(ctx, e, func(ctx context.Context, m *member) ([]Order, error) {
 		_, down := e.fleet.Down(m.ID())
-		rows, err := m.FindKeyFresh(ctx, key, down && !m.primaryAnswers())
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			silent = append(silent, m.ID())
-			return
-		}
-		found = append(found, rows...)
+		return m.FindKeyFresh(ctx, key, down && !m.primaryAnswers())
 	})
-	return e.owned(found), silent
+	return e.owned(slices.Concat(rows...)), silent
 }
 
 // owned leaves out rows of tags that their group does not own (any more): during a

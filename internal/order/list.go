@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"paytool/internal/pay"
@@ -45,22 +44,9 @@ func (e *Engine) List(ctx context.Context, q ListQuery) (Page, error) {
 	}
 	ctx, cancel := e.env.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	var page Page
-	var mu sync.Mutex
-	full := false
-	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
-		rows, err := e.members[i].List(ctx, q)
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			e.log.Debug("list without a group", logGroup, e.members[i].ID(), logErr, err)
-			page.Missing = append(page.Missing, e.members[i].ID())
-			return
-		}
-		full = full || len(rows) == q.Limit
-		page.Orders = append(page.Orders, rows...)
-	})
-	slices.Sort(page.Missing)
+	pages, missing := askEach(ctx, e, func(ctx context.Context, m *member) ([]Order, error) { return m.List(ctx, q) })
+	page := Page{Orders: slices.Concat(pages...), Missing: missing}
+	full := slices.ContainsFunc(pages, func(rows []Order) bool { return len(rows) == q.Limit })
 	slices.SortFunc(page.Orders, newestFirst)
 	if len(page.Orders) > q.Limit {
 		page.Orders, full = page.Orders[:q.Limit], true
@@ -71,6 +57,22 @@ func (e *Engine) List(ctx context.Context, q ListQuery) (Page, error) {
 	}
 	page.Orders = e.owned(page.Orders)
 	return page, nil
+}
+
+// askEach asks all groups at once. The answers are in the order of the groups; those
+// that did not answer are named, sorted.
+func askEach[T any](ctx context.Context, e *Engine, ask func(ctx context.Context, m *member) (T, error)) (answers []T, missing []shard.GroupID) {
+	all, errs := make([]T, len(e.members)), make([]error, len(e.members))
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) { all[i], errs[i] = ask(ctx, e.members[i]) })
+	for i, m := range e.members {
+		if errs[i] != nil {
+			e.log.Debug("a group did not answer", logGroup, m.ID(), logErr, errs[i])
+			missing = append(missing, m.ID())
+			continue
+		}
+		answers = append(answers, all[i])
+	}
+	return answers, missing
 }
 
 func newestFirst(a, b Order) int {
@@ -127,18 +129,6 @@ func (p Page) MarshalJSON() ([]byte, error) {
 		v.Next = &next
 	}
 	return json.Marshal(v)
-}
-
-// Entries yields our entries of a span of time from every group, one after the
-// other. It fails, naming the group, when one cannot be read: an export with a hole
-// would look like missing money. Entries have no order.
-func (e *Engine) Entries(ctx context.Context, from, to time.Time, yield func(pay.Entry) error) error {
-	for _, m := range e.members {
-		if err := m.Entries(ctx, from, to, yield); err != nil {
-			return fmt.Errorf("read the entries of group %d: %w", m.ID(), err)
-		}
-	}
-	return nil
 }
 
 // purgeBatch bounds one transaction of a purge.

@@ -188,9 +188,9 @@ func (e *Engine) moneyBackRevoking(ctx context.Context, t Task, o Order) error {
 	if err != nil {
 		return err
 	}
-	answer := e.callRevoke(ctx, ch, o)
-	if answer.Verdict == RevokeUnclear {
-		return nil // the task comes due again
+	answer, err := e.callRevoke(ctx, ch, o)
+	if err != nil || answer.Verdict == RevokeUnclear {
+		return err // the task comes due again
 	}
 	after, err := e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
 		if answer.Verdict == RevokeTaken {

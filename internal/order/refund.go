@@ -112,19 +112,7 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 	refuse := func(code, hint, format string, args ...any) error {
 		return &Error{Code: code, Outcome: NotCommitted, Message: fmt.Sprintf(format, args...), Hint: hint}
 	}
-	var sum pay.Fen
-	count := 0
-	var last time.Time
-	for _, have := range all {
-		if have.State == pay.RefundClosed {
-			continue
-		}
-		count++
-		sum += have.Amount
-		if have.Created.After(last) {
-			last = have.Created
-		}
-	}
+	sum, count, last := reserved(all)
 	switch {
 	case moneyBack && o.State != pay.Paid && !o.State.Final():
 		return errMovedMeanwhile(o.No)
@@ -142,6 +130,22 @@ func refuseRefund(o Order, all []Refund, r RefundRequest, limits ChannelLimits, 
 		return err
 	}
 	return nil
+}
+
+// reserved is what refunds take of their order: all of them but those that the
+// channel closed.
+func reserved(all []Refund) (sum pay.Fen, count int, last time.Time) {
+	for _, r := range all {
+		if r.State == pay.RefundClosed {
+			continue
+		}
+		count++
+		sum += r.Amount
+		if r.Created.After(last) {
+			last = r.Created
+		}
+	}
+	return sum, count, last
 }
 
 // refundStep sends a reserved refund, or asks for one that was sent, and writes what

@@ -83,7 +83,7 @@ func (c *change) openRevoke(o *Order, by pay.Mover) error {
 		return err
 	}
 	now := c.e.env.Now()
-	number := fmt.Sprintf("R%d-%s", len(revokes)+1, o.No)
+	number := nextRevokeNo(revokes, o.No)
 	if by == pay.ByMoneyBack {
 		number = moneyBackNo(o.No, 0)
 	}
@@ -101,15 +101,27 @@ func (c *change) recordRevoke(o Order, by pay.Mover, money pay.Money, code strin
 		return err
 	}
 	now := c.e.env.Now()
-	r := Revoke{OrderNo: o.No, No: fmt.Sprintf("R%d-%s", len(revokes)+1, o.No), Amount: o.Amount, By: by, Created: now, Shadow: o.Shadow}
-	if last := len(revokes) - 1; last >= 0 && revokes[last].State == RevokeRequested {
-		r = revokes[last]
+	r, open := openRevoke(revokes)
+	if !open {
+		r = Revoke{OrderNo: o.No, No: nextRevokeNo(revokes, o.No), Amount: o.Amount, By: by, Created: now, Shadow: o.Shadow}
 	}
 	r.State, r.Money, r.Detail = RevokeDone, money, clip(code)
 	r.Done, r.Updated, r.OpID = now, now, c.e.opID()
 	r.Version++
 	_, err = c.PutRevoke(c.ctx, r)
 	return err
+}
+
+func nextRevokeNo(revokes []Revoke, no pay.OrderNo) string {
+	return fmt.Sprintf("R%d-%s", len(revokes)+1, no)
+}
+
+// openRevoke is the revoke that waits for its answer: the last one, if any.
+func openRevoke(revokes []Revoke) (Revoke, bool) {
+	if last := len(revokes) - 1; last >= 0 && revokes[last].State == RevokeRequested {
+		return revokes[last], true
+	}
+	return Revoke{}, false
 }
 
 // revokeStep sends a revoke whose record is committed, if its time has come, and
@@ -129,8 +141,11 @@ func (e *Engine) revokeStep(ctx context.Context, o Order) (Order, error) {
 			return why{byLook, "the channel takes revokes later"}, nil
 		})
 	}
-	answer := e.callRevoke(ctx, ch, o)
-	if answer.Verdict == RevokeTooLate {
+	answer, err := e.callRevoke(ctx, ch, o)
+	switch {
+	case err != nil:
+		return o, err
+	case answer.Verdict == RevokeTooLate:
 		return e.revokeTooLate(ctx, o, answer)
 	}
 	return e.change(ctx, o.No, func(c *change, o *Order) (why, error) {
@@ -145,14 +160,38 @@ func (e *Engine) revokeStep(ctx context.Context, o Order) (Order, error) {
 	})
 }
 
-func (e *Engine) callRevoke(ctx context.Context, ch Channel, o Order) RevokeAnswer {
+// callRevoke sends the open revoke under the number of its record, so that the
+// channel takes a second try for what it is.
+func (e *Engine) callRevoke(ctx context.Context, ch Channel, o Order) (RevokeAnswer, error) {
+	number, err := e.revokeNo(ctx, o.No)
+	if err != nil {
+		return RevokeAnswer{}, err
+	}
 	cctx, cancel := e.env.WithTimeout(ctx, e.opts.ChannelTimeout)
 	defer cancel()
 	e.trace(o.No, "revoke_sent", o.Channel)
-	answer := ch.Revoke(cctx, RevokeCall{OrderNo: o.No, Account: accountOf(o, ch), Amount: o.Amount, RevokeNo: o.No.String()})
+	answer := ch.Revoke(cctx, RevokeCall{OrderNo: o.No, Account: accountOf(o, ch), Amount: o.Amount, RevokeNo: number})
 	e.count("revoke_" + string(answer.Verdict))
 	e.trace(o.No, "revoke_answer", fmt.Sprintf("%s %s %s", answer.Verdict, answer.Code, answer.Money))
-	return answer
+	return answer, nil
+}
+
+// revokeNo is the number of an order's open revoke.
+func (e *Engine) revokeNo(ctx context.Context, no pay.OrderNo) (string, error) {
+	m, err := e.ownerOf(no)
+	if err != nil {
+		return "", errUnknownTag(no, err)
+	}
+	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
+	defer cancel()
+	revokes, err := m.ReadRevokes(ctx, no)
+	if err != nil {
+		return "", errGroupDown(m.ID(), no, err)
+	}
+	if r, open := openRevoke(revokes); open {
+		return r.No, nil
+	}
+	return nextRevokeNo(revokes, no), nil // as the record of the answer will have it
 }
 
 func (c *change) revokeLater(o *Order, answer RevokeAnswer) (why, error) {

@@ -33,6 +33,7 @@ type tamper struct {
 	due    func(ctx context.Context) error // before each list of due orders
 	read   func(no pay.OrderNo)            // after the refunds of an order were read
 	list   func() error                    // before each page of a list
+	books  func(ctx context.Context) error // before entries or dossiers are read
 }
 
 // fails sets what goes wrong from now on.
@@ -44,7 +45,9 @@ func (g *tamper) fails(change func(g *tamper)) {
 
 // heals lets everything go well again.
 func (g *tamper) heals() {
-	g.fails(func(g *tamper) { g.commit, g.begin, g.fresh, g.due, g.read, g.list = nil, nil, nil, nil, nil, nil })
+	g.fails(func(g *tamper) {
+		g.commit, g.begin, g.fresh, g.due, g.read, g.list, g.books = nil, nil, nil, nil, nil, nil, nil
+	})
 }
 
 // silences lets no node of the group answer the guard.
@@ -90,6 +93,18 @@ func (g *tamper) List(ctx context.Context, q order.ListQuery) ([]order.Order, er
 		}
 	}
 	return g.Group.List(ctx, q)
+}
+
+func (g *tamper) Entries(ctx context.Context, q order.EntryQuery, yield func(pay.Entry) error) (order.Source, error) {
+	g.mu.Lock()
+	fails := g.books
+	g.mu.Unlock()
+	if fails != nil {
+		if err := fails(ctx); err != nil {
+			return order.Source{}, err
+		}
+	}
+	return g.Group.Entries(ctx, q, yield)
 }
 
 func (g *tamper) ReadRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund, error) {

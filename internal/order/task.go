@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"paytool/internal/pay"
@@ -165,24 +164,19 @@ func (e *Engine) Task(ctx context.Context, id string) (Task, error) {
 func (e *Engine) Tasks(ctx context.Context, state TaskState, shadow bool, limit int) (all []Task, missing []shard.GroupID) {
 	ctx, cancel := e.env.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	var mu sync.Mutex
-	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
-		tasks, err := e.members[i].Tasks(ctx, state, shadow, limit)
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			missing = append(missing, e.members[i].ID())
-			return
-		}
-		for _, t := range tasks {
-			if owner, err := e.ownerOf(t.OrderNo); err == nil && owner.ID() == e.members[i].ID() {
-				all = append(all, t)
-			}
-		}
+	tasks, missing := askEach(ctx, e, func(ctx context.Context, m *member) ([]Task, error) {
+		tasks, err := m.Tasks(ctx, state, shadow, limit)
+		return slices.DeleteFunc(tasks, func(t Task) bool { return !e.owns(m, t.OrderNo) }), err
 	})
+	all = slices.Concat(tasks...)
 	slices.SortFunc(all, func(a, b Task) int {
 		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.ID, b.ID))
 	})
-	slices.Sort(missing)
 	return all, missing
+}
+
+// owns reports whether an order's tag lies in a group now.
+func (e *Engine) owns(m *member, no pay.OrderNo) bool {
+	owner, err := e.ownerOf(no)
+	return err == nil && owner.ID() == m.ID()
 }

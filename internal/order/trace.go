@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,12 +44,14 @@ func (e *Engine) Trace(ctx context.Context, no pay.OrderNo) (Trace, error) {
 	if err != nil {
 		return Trace{}, err
 	}
-	t := Trace{Key: o.Key}
-	for _, m := range e.members {
-		if err := t.collect(ctx, m); err != nil {
-			e.log.Debug("trace without a group", logGroup, m.ID(), logErr, err)
-			t.Missing = append(t.Missing, m.ID())
-		}
+	parts, missing := askEach(ctx, e, func(ctx context.Context, m *member) (Trace, error) {
+		part := Trace{Key: o.Key}
+		return part, part.collect(ctx, m)
+	})
+	t := Trace{Key: o.Key, Missing: missing}
+	for _, part := range parts {
+		t.Attempts, t.Hops, t.Moves = append(t.Attempts, part.Attempts...), append(t.Hops, part.Hops...), append(t.Moves, part.Moves...)
+		t.Refunds, t.Revokes = append(t.Refunds, part.Refunds...), append(t.Revokes, part.Revokes...)
 	}
 	slices.SortFunc(t.Attempts, func(a, b Order) int { return a.No.Compare(b.No) })
 	slices.SortStableFunc(t.Moves, func(a, b Move) int { return a.At.Compare(b.At) })
@@ -86,42 +87,6 @@ func (t *Trace) collect(ctx context.Context, m *member) error {
 		t.Moves, t.Refunds, t.Revokes = append(t.Moves, moves...), append(t.Refunds, refunds...), append(t.Revokes, revokes...)
 	}
 	return nil
-}
-
-// Supplement marks an order that we ended as paid after all (补单). Two different
-// persons have approved it, and the channel says now, asked afresh, that exactly
-// this amount was paid under exactly this number. An error is an *Error.
-func (e *Engine) Supplement(ctx context.Context, no pay.OrderNo, approvers [2]string, reason string) (Order, error) {
-	for i, person := range approvers {
-		if err := pay.CheckField(fmt.Sprintf("approver %d", i+1), person, 1, pay.MaxTerminalID); err != nil {
-			return Order{}, refuseInput(err)
-		}
-	}
-	if approvers[0] == approvers[1] {
-		return Order{}, refuseInput(&pay.InputError{Code: pay.CodeInvalidField, Field: "approver 2", Reason: "is the same person as the first one"})
-	}
-	o, err := e.readNow(ctx, no)
-	if err != nil {
-		return o, err
-	}
-	ch, err := e.channelFor(o, "")
-	if err != nil {
-		return o, err
-	}
-	a, err := e.query(ctx, o)
-	if err != nil {
-		return o, err
-	}
-	if a.Verdict != Success || contradicts(o, a) != "" {
-		return o, &Error{Code: pay.CodeMoveRefused, Outcome: NotCommitted,
-			Message: fmt.Sprintf("the channel does not say that order %s was paid: %s %s %s", no, a.Verdict, a.Code, contradicts(o, a))}
-	}
-	return e.change(ctx, no, func(_ *change, o *Order) (why, error) {
-		o.State, o.ChannelTradeNo, o.PaidAt, o.TwinOf = pay.Paid, a.TradeNo, a.At, pay.OrderNo{}
-		o.Channel, o.Account = ch.Name(), accountOf(*o, ch)
-		o.RiskDouble, o.Due = true, e.env.Now() // its key is looked at in every group
-		return why{pay.BySupplement, fmt.Sprintf("%s, approved by %s and %s", reason, approvers[0], approvers[1])}, nil
-	})
 }
 
 type moveJSON struct {

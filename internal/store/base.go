@@ -42,22 +42,22 @@ func (g *Group) LoadBase(ctx context.Context, kind string) ([]Base, error) {
 }
 
 func (g *Group) readBase(ctx context.Context, kind string) ([]Base, error) {
-	rows, err := g.primary.db.QueryContext(ctx, `SELECT b.kind, b.id, b.version, b.body, b.updated_ms FROM base_data b
+	return readAll(ctx, g.primary.db, scanBase, `SELECT `+baseColumns+` FROM base_data b
 JOIN (SELECT id, MAX(version) version FROM base_data WHERE kind=? GROUP BY id) newest ON newest.id=b.id AND newest.version=b.version
 WHERE b.kind=? ORDER BY b.id`, kind, kind)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []Base
-	for rows.Next() {
-		var b Base
-		var updated int64
-		if err := rows.Scan(&b.Kind, &b.ID, &b.Version, (*[]byte)(&b.Body), &updated); err != nil {
-			return nil, err
-		}
-		b.Updated = fromMS(updated)
-		all = append(all, b)
-	}
-	return all, rows.Err()
+}
+
+// BaseHistory lists the versions of one piece of base data, the newest first.
+func (g *Group) BaseHistory(ctx context.Context, kind, id string) ([]Base, error) {
+	all, err := readAll(ctx, g.primary.db, scanBase, "SELECT "+baseColumns+" FROM base_data b WHERE b.kind=? AND b.id=? ORDER BY b.version DESC", kind, id)
+	return all, g.primary.fail(fmt.Sprintf("read the versions of %s %q", kind, id), err, beforeCommit)
+}
+
+const baseColumns = "b.kind, b.id, b.version, b.body, b.updated_ms"
+
+func scanBase(row scanner) (b Base, err error) {
+	var updated int64
+	err = row.Scan(&b.Kind, &b.ID, &b.Version, (*[]byte)(&b.Body), &updated)
+	b.Updated = fromMS(updated)
+	return b, err
 }

@@ -33,6 +33,10 @@ func checkBase(t *testing.T, b *bed) {
 	if d := cmp.Diff(newest, got); d != "" {
 		t.Errorf("newest merchants (-want +got):\n%s", d)
 	}
+	history, err := b.group.BaseHistory(ctx, "merchant", "m1")
+	if d := cmp.Diff([]Base{newest[0], version("merchant", "m1", 1, `{}`)}, history); err != nil || d != "" {
+		t.Errorf("versions of m1 (-want +got): %v\n%s", err, d)
+	}
 	if none, err := b.group.LoadBase(ctx, "rate"); err != nil || len(none) != 0 {
 		t.Errorf("no rates: %v, %v", none, err)
 	}

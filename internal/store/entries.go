@@ -2,14 +2,11 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
-	"paytool/internal/shard"
 )
 
 // A payment is found by its order number, which starts with the second of its
@@ -21,127 +18,106 @@ const (
 	numberSecond  = "20060102150405"
 )
 
-var (
-	errFenced     = errors.New("is being moved to another group just now; try again in a moment")
-	errTagsMoving = errors.New("tags were moved to or from the group while it was read; read it again")
-)
-
 // Entries yields payments by their success (orders without one by their creation),
 // refunds by their acceptance (without one by their creation, so that none is
-// hidden) and revokes that are done, each dated within [from, to).
+// hidden) and revokes that are done, each dated within [From, To).
 //
-// One node answers from beginning to end: the primary, or where it does not answer
-// a replica that has applied all that it received. Only orders of tags that the
-// group owns are its own; the answer is an error, after some were yielded, when that
-// changes meanwhile: a tag would be read twice or not at all.
-func (g *Group) Entries(ctx context.Context, from, to time.Time, yield func(pay.Entry) error) error {
-	e := entryReader{group: g.id, from: from, to: to, yield: yield}
-	err := e.choose(ctx, g.nodes())
+// All of it is read in one snapshot of one node, so that a payment and its refunds
+// and revokes are of one moment however many pages they fill; the pages only bound
+// the memory. Only orders of tags that the group owns are its own; whether a tag
+// moved while several groups were read shows in their sources together.
+func (g *Group) Entries(ctx context.Context, q order.EntryQuery, yield func(pay.Entry) error) (order.Source, error) {
+	s, err := g.snapshot(ctx)
 	if err != nil {
-		return err
+		return order.Source{Group: g.id}, err
 	}
-	read := []func(context.Context) error{e.payments}
+	defer s.close()
+	e := entryReader{snapshot: s, q: q, yield: yield}
+	if err := e.payments(ctx); err != nil {
+		return s.source(), err
+	}
 	for _, r := range recordEntries {
-		read = append(read, func(ctx context.Context) error { return e.records(ctx, r) })
-	}
-	for _, f := range read {
-		if err := f(ctx); err != nil {
-			return err
+		if err := e.records(ctx, r); err != nil {
+			return s.source(), err
 		}
 	}
-	claims, err := readClaims(ctx, e.node.scan)
-	if err == nil && !maps.Equal(claims, e.claims) {
-		err = errTagsMoving
-	}
-	return e.fail(err)
+	return s.source(), nil
 }
 
-// entryReader reads the entries of one span of time on one node.
+// entryReader reads the entries of one span of time in one snapshot.
 type entryReader struct {
-	group    shard.GroupID
-	from, to time.Time
-	yield    func(pay.Entry) error
-	node     *node
-	claims   map[pay.Tag]shard.Claim
+	*snapshot
+	q     order.EntryQuery
+	yield func(pay.Entry) error
 }
 
 func (e *entryReader) fail(err error) error {
-	return e.node.fail(fmt.Sprintf("read the entries from %s to %s", e.from.Format(time.RFC3339), e.to.Format(time.RFC3339)), err, beforeCommit)
+	return e.node.fail(fmt.Sprintf("read the entries from %s to %s", e.q.From.Format(time.RFC3339), e.q.To.Format(time.RFC3339)), err, beforeCommit)
 }
 
-// choose takes the first node that answers and is up to date.
-func (e *entryReader) choose(ctx context.Context, nodes []*node) error {
-	_, err := askInTurn(ctx, nodes, "read the tags", func(ctx context.Context, n *node) (_ struct{}, err error) {
-		if n.role == RoleReplica {
-			err = n.appliedAll(ctx)
-		}
-		if err == nil {
-			e.node = n
-			e.claims, err = readClaims(ctx, n.scan)
-		}
-		return struct{}{}, err
-	})
-	if err != nil {
-		return err
+// wanted narrows a query to a channel and an account. An order that was never sent
+// may have neither, and belongs to all of them.
+func (e *entryReader) wanted() (where string, args []any) {
+	if e.q.Channel != "" {
+		where, args = where+" AND o.channel IN (?, '')", append(args, e.q.Channel)
 	}
-	for tag, c := range e.claims {
-		if c.State == shard.TagFenced {
-			return e.fail(fmt.Errorf("tag %d %w", tag, errFenced))
-		}
+	if e.q.Account != "" {
+		where, args = where+" AND o.account IN (?, '')", append(args, e.q.Account)
 	}
-	return nil
+	return where, args
 }
 
-func readClaims(ctx context.Context, db querier) (map[pay.Tag]shard.Claim, error) {
-	all, err := readAll(ctx, db, func(row scanner) (c shard.Claim, err error) {
-		return c, row.Scan(&c.Tag, &c.State, &c.Epoch)
-	}, "SELECT tag, state, epoch FROM group_state")
-	claims := map[pay.Tag]shard.Claim{}
-	for _, c := range all {
-		claims[c.Tag] = c
-	}
-	return claims, err
-}
+// paymentsSQL reads a page by the primary key; what is dated outside the span stays
+// on the server.
+const paymentsSQL = `SELECT o.order_no, o.merchant_id, o.merchant_order_no, o.terminal_id, o.channel, o.account, o.channel_trade_no,
+  o.amount_fen, o.state, CASE WHEN o.paid_ms>0 THEN o.paid_ms ELSE o.created_ms END
+FROM orders o
+WHERE o.order_no>? AND o.order_no<? AND o.shadow=0
+  AND ((o.paid_ms>=? AND o.paid_ms<? AND o.paid_ms>0) OR (o.paid_ms=0 AND o.created_ms>=? AND o.created_ms<?))`
 
-// owns reports whether an order is this group's. Legacy numbers have no tag and are
-// never moved.
-func (e *entryReader) owns(no pay.OrderNo) bool {
-	return no.Legacy() || e.claims[no.Tag()].State == shard.TagOwned
+func scanPayment(row scanner) (e pay.Entry, err error) {
+	var at int64
+	e.Kind = pay.EntryPay
+	err = row.Scan(&e.OrderNo, &e.MerchantID, &e.MerchantOrderNo, &e.TerminalID, &e.Channel, &e.Account, &e.ChannelTradeNo,
+		&e.Amount, &e.State, &at)
+	e.Time = fromMS(at)
+	return e, err
 }
 
 func (e *entryReader) payments(ctx context.Context) error {
-	after := e.from.Add(-latestSuccess - clockSlack).In(pay.Beijing).Format(numberSecond)
-	before := e.to.Add(clockSlack).In(pay.Beijing).Format(numberSecond)
+	after := e.q.From.Add(-latestSuccess - clockSlack).In(pay.Beijing).Format(numberSecond)
+	before := e.q.To.Add(clockSlack).In(pay.Beijing).Format(numberSecond)
+	from, to := toMS(e.q.From), toMS(e.q.To)
+	where, wanted := e.wanted()
+	query := paymentsSQL + where + " ORDER BY o.order_no LIMIT ?"
 	for {
-		page, err := readOrders(ctx, e.node.scan, e.group, "order_no>? AND order_no<? ORDER BY order_no LIMIT ?", after, before, pageSize)
+		args := append([]any{after, before, from, to, from, to}, wanted...)
+		page, err := readAll(ctx, e.conn, scanPayment, query, append(args, pageSize)...)
 		if err != nil {
 			return e.fail(err)
 		}
-		for _, o := range page {
-			at := o.PaidAt
-			if at.IsZero() {
-				at = o.Created
-			}
-			if o.Shadow || at.Before(e.from) || !at.Before(e.to) || !e.owns(o.No) {
-				continue
-			}
-			if err := e.yield(paymentEntry(o, at)); err != nil {
+		for _, entry := range page {
+			if err := e.own(entry); err != nil {
 				return err
 			}
 		}
 		if len(page) < pageSize {
 			return nil
 		}
-		after = page[pageSize-1].No.String()
+		after = page[pageSize-1].OrderNo
 	}
 }
 
-func paymentEntry(o order.Order, at time.Time) pay.Entry {
-	return pay.Entry{
-		Kind: pay.EntryPay, OrderNo: o.No.String(), MerchantID: o.Key.MerchantID, MerchantOrderNo: o.Key.MerchantOrderNo,
-		TerminalID: o.TerminalID, Channel: o.Channel, Account: o.Account, ChannelTradeNo: o.ChannelTradeNo,
-		Amount: o.Amount, State: string(o.State), Time: at,
+// own yields an entry of a tag that the group owns.
+func (e *entryReader) own(entry pay.Entry) error {
+	no, err := pay.ParseOrderNo(entry.OrderNo)
+	if err != nil {
+		return e.fail(err)
 	}
+	if !e.owns(no) {
+		return nil
+	}
+	return e.yield(entry)
 }
 
 // recordKind says where the entries of a kind lie, and in which columns.
@@ -158,12 +134,12 @@ var recordEntries = []recordKind{
 }
 
 // query reads a page after a time and numbers.
-func (k recordKind) query() string {
+func (k recordKind) query(wanted string) string {
 	return `SELECT r.order_no, ` + k.number + `, ` + k.channelNo + `, r.amount_fen, ` + k.state + `, ` + k.dated + `,
   o.merchant_id, o.merchant_order_no, o.terminal_id, o.channel, o.account, o.channel_trade_no
 FROM ` + k.table + ` r JOIN orders o ON o.order_no=r.order_no
 WHERE ` + k.dated + `>=? AND ` + k.dated + `<? AND ` + k.where + ` AND r.shadow=0
-  AND (` + k.dated + `>? OR r.order_no>? OR (r.order_no=? AND ` + k.number + `>?))
+  AND (` + k.dated + `>? OR r.order_no>? OR (r.order_no=? AND ` + k.number + `>?))` + wanted + `
 ORDER BY ` + k.dated + `, r.order_no, ` + k.number + ` LIMIT ?`
 }
 
@@ -177,15 +153,22 @@ func (k recordKind) scan(row scanner) (e pay.Entry, err error) {
 }
 
 func (e *entryReader) records(ctx context.Context, k recordKind) error {
-	last := pay.Entry{Time: e.from}
+	last := pay.Entry{Time: e.q.From}
+	where, wanted := e.wanted()
+	query := k.query(where)
 	for {
 		at := toMS(last.Time)
-		page, err := readAll(ctx, e.node.scan, k.scan, k.query(), at, toMS(e.to), at, last.OrderNo, last.OrderNo, last.RefundNo, pageSize)
+		args := append([]any{at, toMS(e.q.To), at, last.OrderNo, last.OrderNo, last.RefundNo}, wanted...)
+		page, err := readAll(ctx, e.conn, k.scan, query, append(args, pageSize)...)
 		if err != nil {
 			return e.fail(err)
 		}
 		for _, entry := range page {
-			if err := e.record(entry); err != nil {
+			if entry.Kind == pay.EntryRevoke {
+				entry.RefundNo = "" // a revoke has none; the number was for the page
+				entry.State = revokeState(pay.Money(entry.State))
+			}
+			if err := e.own(entry); err != nil {
 				return err
 			}
 		}
@@ -194,21 +177,6 @@ func (e *entryReader) records(ctx context.Context, k recordKind) error {
 		}
 		last = page[pageSize-1]
 	}
-}
-
-func (e *entryReader) record(entry pay.Entry) error {
-	no, err := pay.ParseOrderNo(entry.OrderNo)
-	if err != nil {
-		return e.fail(err)
-	}
-	if !e.owns(no) {
-		return nil
-	}
-	if entry.Kind == pay.EntryRevoke {
-		entry.RefundNo = "" // a revoke has none; the number was for the page
-		entry.State = revokeState(pay.Money(entry.State))
-	}
-	return e.yield(entry)
 }
 
 func revokeState(m pay.Money) string {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,12 +93,14 @@ func (b *bed) bookEntries() (want []pay.Entry) {
 }
 
 func (b *bed) entries(ctx context.Context) (all []pay.Entry, err error) {
-	err = b.group.Entries(ctx, midnight, midnight.Add(24*time.Hour), func(e pay.Entry) error {
+	b.read, err = b.group.Entries(ctx, aDay, func(e pay.Entry) error {
 		all = append(all, e)
 		return e.Check()
 	})
 	return all, err
 }
+
+var aDay = order.EntryQuery{From: midnight, To: midnight.Add(24 * time.Hour)}
 
 func TestEntriesOfADay(t *testing.T) {
 	b := newBed(t)
@@ -109,7 +112,7 @@ func TestEntriesOfADay(t *testing.T) {
 		t.Errorf("entries (-want +got): %v\n%s", err, d)
 	}
 	stop := errors.New("enough")
-	if err := b.group.Entries(b.ctx(), midnight, midnight.Add(time.Hour), func(pay.Entry) error { return stop }); !errors.Is(err, stop) {
+	if _, err := b.group.Entries(b.ctx(), aDay, func(pay.Entry) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("yield's error: %v", err)
 	}
 	b.signal(0, syscall.SIGSTOP)
@@ -132,16 +135,73 @@ func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 		t.Errorf("a tag is fenced: %v", err)
 	}
 	b.exec(0, "DELETE FROM "+b.schema+"group_state WHERE tag=3")
-	n := 0
-	err := b.group.Entries(b.ctx(), midnight, midnight.Add(24*time.Hour), func(pay.Entry) error {
-		if n++; n == 1 {
+	var got []pay.Entry
+	source, err := b.group.Entries(b.ctx(), aDay, func(e pay.Entry) error {
+		if len(got) == 0 {
 			b.exec(0, "UPDATE "+b.schema+"group_state SET state=?, epoch=2", shard.TagMoved)
+			b.exec(0, "DELETE FROM "+b.schema+"refunds")
 		}
+		got = append(got, e)
 		return nil
 	})
-	if !errors.Is(err, errTagsMoving) || n != len(want) {
-		t.Errorf("after %d entries: %v", n, err)
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Errorf("entries of one moment (-want +got): %v\n%s", err, d)
 	}
+	if c := source.Claims; len(c) != 1 || c[0] != (shard.Claim{Tag: 1, Group: 1, State: shard.TagOwned, Epoch: 1}) {
+		t.Errorf("the tags at that moment: %+v", c)
+	}
+}
+
+func TestEntriesOfAChannelAndAnAccount(t *testing.T) {
+	onEachKind(t, checkEntriesOfAChannelAndAnAccount)
+}
+
+func checkEntriesOfAChannelAndAnAccount(t *testing.T, b *bed) {
+	all := b.bookEntries()
+	b.exec(0, "UPDATE "+b.schema+"orders SET channel='alipay', account='pid1' WHERE order_no=?", all[0].OrderNo) // and its revoke
+	b.exec(0, "UPDATE "+b.schema+"orders SET channel='', account='' WHERE order_no=?", all[1].OrderNo)           // never sent, nor its revoke
+	for _, c := range []struct {
+		channel, account string
+		want             []int
+	}{
+		{"", "", []int{0, 1, 2, 3, 4, 5, 6}}, {"alipay", "", []int{0, 1, 5, 6}}, {"", "mch1", []int{1, 2, 3, 4, 6}},
+		{"alipay", "mch1", []int{1, 6}}, {"wechat", "mch1", []int{1, 2, 3, 4, 6}},
+	} {
+		q := aDay
+		q.Channel, q.Account = c.channel, c.account
+		var want, got []string
+		for _, i := range c.want {
+			want = append(want, string(all[i].Kind)+all[i].OrderNo+all[i].RefundNo)
+		}
+		_, err := b.group.Entries(b.ctx(), q, func(e pay.Entry) error {
+			got = append(got, string(e.Kind)+e.OrderNo+e.RefundNo)
+			return nil
+		})
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("channel %q, account %q (-want +got): %v\n%s", c.channel, c.account, err, d)
+		}
+	}
+}
+
+// TestEntriesPreferAReplica: one that has applied what its primary has committed, and
+// the primary where there is none.
+func TestEntriesPreferAReplica(t *testing.T) {
+	b := newBed(t)
+	b.healAfter()
+	want := b.bookEntries()
+	served := func(role string) {
+		t.Helper()
+		got, err := b.entries(b.ctx())
+		if d := cmp.Diff(want, got); err != nil || d != "" || !strings.Contains(b.read.Node, role) {
+			t.Errorf("%s served, want a %s; (-want +got): %v\n%s", b.read.Node, role, err, d)
+		}
+	}
+	served("replica")
+	for i := 1; i <= 2; i++ {
+		b.exec(i, "STOP SLAVE SQL_THREAD")
+	}
+	b.insert(newOrder(t, 99)) // committed, received, and not applied
+	served("primary")
 }
 
 func TestEntriesInPages(t *testing.T) { onEachKind(t, checkEntriesInPages) }
@@ -167,7 +227,7 @@ func checkEntriesInPages(t *testing.T, b *bed) {
 		t.Fatal(err)
 	}
 	seen := map[pay.EntryKind]map[string]bool{pay.EntryPay: {}, pay.EntryRefund: {}}
-	err = b.group.Entries(ctx, t0, t0.Add(time.Hour), func(e pay.Entry) error {
+	_, err = b.group.Entries(ctx, order.EntryQuery{From: t0, To: t0.Add(time.Hour)}, func(e pay.Entry) error {
 		if seen[e.Kind][e.OrderNo] {
 			t.Errorf("%s %s came twice", e.Kind, e.OrderNo)
 		}

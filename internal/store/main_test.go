@@ -76,6 +76,7 @@ type bed struct {
 	group  *Group           // opened and prepared
 	roots  map[int]*sql.DB
 	schema string // before a table's name in what root is asked
+	read   order.Source
 }
 
 func newBed(t testing.TB) *bed {

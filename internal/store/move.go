@@ -45,16 +45,19 @@ func (t *tx) recordMove(ctx context.Context, merchant string, m order.Move) erro
 // Moves lists the moves of an order on the primary, the oldest first. Those that a
 // program without payments wrote have no states.
 func (g *Group) Moves(ctx context.Context, no pay.OrderNo) ([]order.Move, error) {
-	scan := func(row scanner) (order.Move, error) {
-		m := order.Move{OrderNo: no}
-		var at int64
-		err := row.Scan(&m.Version, &m.From, &m.To, &m.By, &m.OpID, &at, &m.Detail)
-		m.At = fromMS(at)
-		return m, err
-	}
-	moves, err := readAll(ctx, g.primary.db, scan, `SELECT version, from_state, to_state, mover, op_id, created_ms, detail
-FROM outbox WHERE order_no=? ORDER BY version, id`, no.String())
+	moves, err := readAll(ctx, g.primary.db, scanMove, "SELECT "+moveWords+" FROM outbox WHERE order_no=? ORDER BY version, id", no.String())
 	return moves, g.primary.fail(fmt.Sprintf("read the moves of order %s", no), err, beforeCommit)
+}
+
+// moveWords are what scanMove reads.
+const moveWords = "order_no, version, from_state, to_state, mover, op_id, created_ms, detail"
+
+func scanMove(row scanner) (m order.Move, err error) {
+	var no string
+	var at int64
+	err = row.Scan(&no, &m.Version, &m.From, &m.To, &m.By, &m.OpID, &at, &m.Detail)
+	m.At = fromMS(at)
+	return m, errors.Join(err, m.OrderNo.UnmarshalText([]byte(no)))
 }
 
 // DueOrders lists orders whose time has come, the longest due first.

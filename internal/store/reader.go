@@ -51,16 +51,22 @@ func (r *NodeReader) CatchUp(ctx context.Context) error {
 	if err := r.primary.scan.QueryRowContext(ctx, gtidSQL).Scan(&position); err != nil {
 		return r.primary.fail("read the replication position", err, beforeCommit)
 	}
+	return r.node.reach(ctx, position)
+}
+
+// reach waits until a replica has applied a position of its primary's, or until the
+// context ends.
+func (n *node) reach(ctx context.Context, position string) error {
 	for {
 		var timedOut int
-		if err := r.node.scan.QueryRowContext(ctx, waitSQL, position).Scan(&timedOut); err != nil {
-			return r.node.fail("wait for replication", err, beforeCommit)
+		if err := n.scan.QueryRowContext(ctx, waitSQL, position).Scan(&timedOut); err != nil {
+			return n.fail("wait for replication", err, beforeCommit)
 		}
 		if timedOut == 0 {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
-			return r.node.fail(fmt.Sprintf("wait for replication up to %s", position), err, beforeCommit)
+			return n.fail(fmt.Sprintf("wait for replication up to %s", position), err, beforeCommit)
 		}
 	}
 }

@@ -122,3 +122,16 @@ func TestUnansweredCause(t *testing.T) {
 		})
 	}
 }
+
+func TestSemisyncOfAGroup(t *testing.T) { onEachKind(t, checkSemisyncOfAGroup) }
+
+func checkSemisyncOfAGroup(t *testing.T, b *bed) {
+	want := SemisyncOn
+	if b.embedded() {
+		want = SemisyncOff
+	}
+	eventually(t, "the primary says so", func() bool {
+		got, err := b.group.Semisync(b.ctx())
+		return err == nil && got == want
+	})
+}

@@ -57,6 +57,16 @@ func (g *Group) Status(ctx context.Context) Status {
 	return s
 }
 
+// Semisync asks the primary alone, for those who ask often: SemisyncOn when commits
+// wait for a replica that is there.
+func (g *Group) Semisync(ctx context.Context) (word string, err error) {
+	s, err := readSemisync(ctx, g.primary.monitor)
+	if err != nil {
+		return SemisyncUnknown, g.primary.fail("read the semi-sync status", err, beforeCommit)
+	}
+	return s.word(), nil
+}
+
 func (n *node) status(ctx context.Context) (s NodeStatus, orders int64) {
 	s = NodeStatus{Name: n.name, Role: n.role, Addr: n.addr, Semisync: SemisyncUnknown}
 	server, err := readServer(ctx, n.monitor)

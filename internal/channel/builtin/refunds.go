@@ -22,7 +22,7 @@ type refundRow struct {
 
 // answer is what the channel says of a refund at a moment.
 func (r refundRow) answer(now time.Time) order.RefundAnswer {
-	a := order.RefundAnswer{State: r.state, ChannelNo: r.channelNo, Accepted: r.accepted, Code: string(r.state)}
+	a := order.RefundAnswer{State: r.state, ChannelNo: r.channelNo, Amount: r.amount, Accepted: r.accepted, Code: string(r.state)}
 	switch {
 	case r.state == pay.RefundDone && r.done.After(now):
 		a.State, a.Code = pay.RefundProcessing, "PROCESSING"
@@ -114,7 +114,7 @@ func (c *Channel) QueryRefund(ctx context.Context, call order.RefundCall) order.
 		return err
 	})
 	switch {
-	case errors.Is(err, sql.ErrNoRows), err == nil && r.state == dropped:
+	case errors.Is(err, sql.ErrNoRows), err == nil && (r.state == dropped || r.orderNo != call.OrderNo.String()):
 		return order.RefundAnswer{State: pay.RefundRequested, Code: "REFUNDNOTEXIST"}
 	case err != nil:
 		return order.RefundAnswer{State: pay.RefundUnknown, Code: "BOOKS: " + err.Error()}

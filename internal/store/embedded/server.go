@@ -144,7 +144,7 @@ func (s *Server) serve(l *life, c net.Conn) {
 	}
 	for !session.over && !client.Closed() {
 		var until time.Time
-		if session.tx != nil { // others wait for it
+		if session.tx != nil && !session.looks { // others wait for it
 			until = time.Now().Add(s.idle)
 		}
 		_ = c.SetReadDeadline(until) // as above

@@ -18,6 +18,7 @@ type session struct {
 	srv                 *Server
 	ctx                 context.Context // ends when the server stops
 	begun               bool            // by BEGIN, until COMMIT or ROLLBACK
+	looks               bool            // begun is READ ONLY: tx is a reader, and nobody's turn
 	tx                  *sql.Conn       // the writer, from the first statement after BEGIN on; whoever has it has the turn
 	wrote               bool            // in tx
 	over                bool            // the client is answered once more and then left
@@ -46,7 +47,7 @@ func (s *session) run(st statement) (*mysql.Result, error) {
 		// by the time that somebody could kill it.
 		return nil, nil
 	case "BEGIN", "START":
-		return nil, s.begin()
+		return nil, s.begin(strings.HasSuffix(strings.ToUpper(st.text), "READ ONLY"))
 	case "COMMIT":
 		return nil, s.commit()
 	case "ROLLBACK":
@@ -67,17 +68,21 @@ func (s *session) run(st statement) (*mysql.Result, error) {
 }
 
 // begin starts nothing yet: the turn would be held for one more round trip.
-func (s *session) begin() error {
+func (s *session) begin(readOnly bool) error {
 	err := s.commit() // of a transaction that is still open, as servers do
-	s.begun = err == nil
+	s.begun, s.looks = err == nil, readOnly
 	return err
 }
 
 // start waits for the turn before the transaction does anything, so that it never
-// has to give way to another one.
+// has to give way to another one. One that only reads has a snapshot of its own and
+// waits for nobody.
 func (s *session) start() error {
 	if !s.begun || s.tx != nil {
 		return nil
+	}
+	if s.looks {
+		return s.startLooking()
 	}
 	if err := s.srv.file.takeTurn(s.ctx); err != nil {
 		return err
@@ -89,6 +94,19 @@ func (s *session) start() error {
 	}
 	s.tx, s.wrote = tx, false
 	if _, err := tx.ExecContext(context.Background(), "BEGIN IMMEDIATE"); err != nil {
+		s.rollback()
+		return err
+	}
+	return nil
+}
+
+func (s *session) startLooking() error {
+	tx, err := s.srv.file.readers.Conn(s.ctx)
+	if err != nil {
+		return err
+	}
+	s.tx, s.wrote = tx, false
+	if _, err := tx.ExecContext(context.Background(), "BEGIN"); err != nil {
 		s.rollback()
 		return err
 	}
@@ -133,7 +151,9 @@ func (s *session) rollback() {
 func (s *session) leave() {
 	_ = s.tx.Close() // it only goes back to the pool
 	s.tx, s.begun = nil, false
-	s.srv.file.release()
+	if !s.looks {
+		s.srv.file.release()
+	}
 }
 
 func (s *session) read(st statement) (*mysql.Result, error) {
@@ -157,6 +177,8 @@ func (s *session) read(st statement) (*mysql.Result, error) {
 
 var errReadOnly = mysql.NewError(mysql.ER_OPTION_PREVENTS_STATEMENT, "The embedded group is running with the --read-only option so it cannot execute this statement")
 
+var errLooksOnly = mysql.NewError(mysql.ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, "Cannot execute statement in a READ ONLY transaction")
+
 func (s *session) write(st statement) (*mysql.Result, error) {
 	if s.srv.readOnly.Load() {
 		return nil, errReadOnly
@@ -166,6 +188,9 @@ func (s *session) write(st statement) (*mysql.Result, error) {
 	}
 	if err := s.start(); err != nil {
 		return nil, err
+	}
+	if s.tx != nil && s.looks {
+		return nil, errLooksOnly
 	}
 	if s.tx != nil {
 		s.wrote = true

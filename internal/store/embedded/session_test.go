@@ -158,6 +158,32 @@ func TestOthersReadOnlyWhatIsCommitted(t *testing.T) {
 	}
 }
 
+// TestAReadOnlyTransactionIsASnapshot: it sees one moment, keeps nobody from writing,
+// and may take as long as it likes.
+func TestAReadOnlyTransactionIsASnapshot(t *testing.T) {
+	_, db := openGroup(t, Options{Sync: Normal, IdleInTransaction: time.Nanosecond})
+	exec(t, db, strictTable)
+	exec(t, db, "INSERT INTO t (code) VALUES ('a')")
+	looks := newSession(t, db)
+	exec(t, looks, "START TRANSACTION /*! WITH CONSISTENT SNAPSHOT, */ READ ONLY")
+	before := count(t, looks, "t")
+	exec(t, db, "INSERT INTO t (code) VALUES ('b')")
+	if after := count(t, looks, "t"); before != 1 || after != 1 {
+		t.Errorf("it sees %d rows and then %d, want 1 and 1", before, after)
+	}
+	if _, err := looks.ExecContext(testContext(t), "INSERT INTO t (code) VALUES ('c')"); number(t, err) != 1792 {
+		t.Errorf("a write: %v, want 1792", err)
+	}
+	exec(t, looks, "COMMIT")
+	if n := count(t, looks, "t"); n != 2 {
+		t.Errorf("%d rows after its end, want 2", n)
+	}
+	exec(t, looks, "INSERT INTO t (code) VALUES ('c')")
+	if n := count(t, db, "t"); n != 3 {
+		t.Errorf("%d rows after it wrote outside of one, want 3", n)
+	}
+}
+
 func TestReadOnlyAnswers1290(t *testing.T) {
 	set, db := openGroup(t, Options{Sync: Normal})
 	exec(t, db, strictTable)

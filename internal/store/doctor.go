@@ -1,0 +1,13 @@
+package store
+
+// What the doctor has to know of this room.
+
+// SchemaVersion is the newest schema that this program knows.
+func SchemaVersion() int { return schemaVersion }
+
+// MaxConns is the most connections that one engine instance opens to a primary
+// and to a replica whose pool for orders has the given size.
+func MaxConns(pool int) (primary, replica int) {
+	replica = pool + 2*sparePool // scans and the monitor
+	return replica + sparePool, replica
+}
