@@ -37,6 +37,7 @@ var alipayTradeColumns = layout{
 // while 创建时间 is that of the order.
 type alipayTrade struct {
 	*alipayFile
+	subjects         bool // somebody looks at 商品名称
 	rule             RevokeRule
 	paid, refunded   []byte // 交易 and 退款 in the bill's encoding
 	pays, refunds    total
@@ -54,7 +55,7 @@ func newAlipayTrade(r *Reader, c *codec) (*alipayTrade, error) {
 	if f.has(atCreated) && f.pos[atCreated] < f.pos[atDone] {
 		f.timeNext = atCreated
 	}
-	return &alipayTrade{alipayFile: f, rule: r.opts.AlipayRevoke, paid: c.encode("交易"), refunded: c.encode("退款")}, nil
+	return &alipayTrade{alipayFile: f, subjects: !r.opts.NoSubject, rule: r.opts.AlipayRevoke, paid: c.encode("交易"), refunded: c.encode("退款")}, nil
 }
 
 func (a *alipayTrade) line(no int, line []byte, row *Row) (bool, error) {
@@ -69,7 +70,10 @@ func (a *alipayTrade) read(row *Row) {
 	row.ChannelTradeNo = a.needed(atTradeNo)
 	row.OrderNo = a.needed(atOrderNo)
 	row.RefundNo = a.number(atRefundNo)
-	row.State, row.Subject = a.show(atType), a.show(atSubject)
+	row.State = a.show(atType)
+	if a.subjects {
+		row.Subject = a.show(atSubject)
+	}
 	row.Fee = FeeE5(a.decimal(atFee, e5Decimals))
 	amount, received, discount := a.fen(atAmount), a.fen(atReceived), a.fen(atDiscount)
 	t, err := a.parse(a.raw(atDone))

@@ -52,7 +52,7 @@ func (l *lines) next() ([]byte, error) {
 			line := l.buf[l.start : l.start+scanned+i]
 			l.start += scanned + i + 1
 			l.no++
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
+			return withoutCR(line), nil
 		}
 		scanned = l.end - l.start
 		switch {
@@ -67,8 +67,15 @@ func (l *lines) next() ([]byte, error) {
 		line := l.buf[l.start:l.end]
 		l.start = l.end
 		l.no++
-		return bytes.TrimSuffix(line, []byte{'\r'}), nil
+		return withoutCR(line), nil
 	}
+}
+
+func withoutCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
 }
 
 // fill reads once. What is left of the buffer moves to its front; a line that

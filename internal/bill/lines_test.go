@@ -29,7 +29,7 @@ func TestLinesCutLikeSplit(t *testing.T) {
 		if rapid.Bool().Draw(t, "in single bytes") {
 			src = iotest.OneByteReader(src)
 		}
-		p := startPump(src)
+		p := startPump(src, true)
 		defer p.close()
 		l := newLines(p)
 		for i, w := range want {

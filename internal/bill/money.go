@@ -25,6 +25,9 @@ func parseDecimal(b []byte, decimals int) (int64, error) {
 	if string(b) == "0.00" {
 		return 0, nil // what most amounts of a row are
 	}
+	if n, ok := plainDecimal(b, decimals); ok {
+		return n, nil
+	}
 	digits, negative := b, false
 	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
 		digits, negative = b[1:], b[0] == '-'
@@ -66,6 +69,25 @@ func parseDecimal(b []byte, decimals int) (int64, error) {
 		return -n, nil
 	}
 	return n, nil
+}
+
+// plainDecimal reads the form that nearly all amounts have: up to 17 digits without
+// a sign, and as many of them behind a point as the unit has decimals.
+func plainDecimal(b []byte, decimals int) (n int64, ok bool) {
+	point := len(b) - 1 - decimals
+	if point < 1 || len(b) > 18 || b[point] != '.' {
+		return 0, false
+	}
+	other := byte(0)
+	for _, c := range b[:point] {
+		other |= (c-'0')&^15 | (c-'0'+6)&16
+		n = 10*n + int64(c-'0')
+	}
+	for _, c := range b[point+1:] {
+		other |= (c-'0')&^15 | (c-'0'+6)&16
+		n = 10*n + int64(c-'0')
+	}
+	return n, other == 0
 }
 
 // ParseRate reads a fee rate such as "0.60%" into 10^-5: 600. A rate with more

@@ -13,7 +13,7 @@ import (
 // At most two chunks wait. It is an io.Reader for one goroutine.
 type pump struct {
 	src    io.Reader
-	digest hash.Hash
+	digest hash.Hash // nil: not wanted
 	full   chan chunk
 	empty  chan []byte
 	stop   chan struct{}
@@ -29,10 +29,10 @@ type chunk struct {
 }
 
 // startPump starts reading. close must be called.
-func startPump(src io.Reader) *pump {
-	p := &pump{
-		src: src, digest: sha1.New(), //nolint:gosec // as above
-		full: make(chan chunk), empty: make(chan []byte, 2), stop: make(chan struct{}), done: make(chan struct{}),
+func startPump(src io.Reader, digest bool) *pump {
+	p := &pump{src: src, full: make(chan chunk), empty: make(chan []byte, 2), stop: make(chan struct{}), done: make(chan struct{})}
+	if digest {
+		p.digest = sha1.New() //nolint:gosec // as above
 	}
 	p.empty <- make([]byte, readSize)
 	p.empty <- make([]byte, readSize)
@@ -53,7 +53,9 @@ func (p *pump) run() {
 		case <-p.stop:
 			return
 		}
-		p.digest.Write(c.b)
+		if p.digest != nil {
+			p.digest.Write(c.b)
+		}
 		select {
 		case p.full <- c:
 		case <-p.stop:
@@ -87,8 +89,14 @@ func (p *pump) Read(to []byte) (int, error) {
 	return n, nil
 }
 
-// sha1 is the digest in hex, once Read has returned io.EOF.
-func (p *pump) sha1() string { return hex.EncodeToString(p.digest.Sum(nil)) }
+// sha1 is the digest in hex, once Read has returned io.EOF; "" where it is not
+// wanted.
+func (p *pump) sha1() string {
+	if p.digest == nil {
+		return ""
+	}
+	return hex.EncodeToString(p.digest.Sum(nil))
+}
 
 // close ends the goroutine and waits for it: for a Read of the stream that is
 // under way, too.

@@ -53,11 +53,11 @@ func Open(path string, opts Options) (*Reader, error) {
 // messages. The stream is not closed, Close must be called all the same. A zip is copied to a temporary file unless
 // the stream is a file.
 func NewReader(name string, stream io.Reader, opts Options) (*Reader, error) {
-	src, err := openSource(stream, opts.MaxBytes)
+	src, err := openSource(stream, opts.MaxBytes, opts.SHA256)
 	if err != nil {
 		return nil, explain(name, 0, err)
 	}
-	p := startPump(src)
+	p := startPump(src, opts.SHA1 != "" || !opts.SHA256)
 	src.closers = append(src.closers, func() error { p.close(); return nil }) // before what it reads from
 	r := &Reader{name: name, opts: opts, src: src, pump: p, lines: newLines(p)}
 	r.report = Report{Generation: Current, FooterOK: true, Footer: map[string]string{}, Rejected: []Rejection{}}
@@ -208,7 +208,7 @@ func (r *Reader) sum(to *int64, n int64) {
 // finish runs the checks that need the whole file.
 func (r *Reader) finish() {
 	r.done = true
-	r.report.SHA1 = r.pump.sha1()
+	r.report.SHA1, r.report.SHA256 = r.pump.sha1(), r.src.sha256()
 	r.format.prove(&r.report)
 	r.proveCompanion()
 	r.proveDays()

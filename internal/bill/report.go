@@ -101,6 +101,9 @@ type Report struct {
 	Rejected []Rejection       `json:"rejected"`
 	// SHA1 is the digest of the uncompressed bytes: of the detail file of a zip.
 	SHA1 string `json:"sha1"`
+	// SHA256 is the digest of the file as it lies there, packed or not, where
+	// Options.SHA256 asked for it.
+	SHA256 string `json:"-"`
 	// BillDate is the day, "2006-01-02", or the month, "2006-01", of the bill.
 	BillDate string `json:"bill_date"`
 

@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 )
@@ -32,7 +35,16 @@ type source struct {
 	// unread names the files of a zip that are no bill.
 	unread  []string
 	packed  bool
+	digest  hash.Hash // of the file as it lies there; nil: not wanted
 	closers []func() error
+}
+
+// sha256 is the digest of the file in hex, once all of it was read.
+func (s *source) sha256() string {
+	if s.digest == nil {
+		return ""
+	}
+	return hex.EncodeToString(s.digest.Sum(nil))
 }
 
 func (s *source) Close() error {
@@ -47,12 +59,17 @@ func (s *source) Close() error {
 // openSource looks at the first bytes: a zip, a gzip or the bill itself. A zip
 // that does not come from a file is written to a temporary one first, as its list
 // of contents is at its end.
-func openSource(r io.Reader, limit int64) (*source, error) {
+func openSource(r io.Reader, limit int64, digest bool) (*source, error) {
 	if limit <= 0 {
 		limit = defaultMaxBytes
 	}
 	s := &source{}
-	in := bufio.NewReaderSize(r, readSize)
+	raw := r
+	if digest {
+		s.digest = sha256.New()
+		raw = io.TeeReader(r, s.digest)
+	}
+	in := bufio.NewReaderSize(raw, readSize)
 	magic, err := in.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read its first bytes: %w", err)

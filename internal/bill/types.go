@@ -67,6 +67,11 @@ type Options struct {
 	// SHA1 is the digest of the uncompressed bytes that the channel announced, in
 	// hex.
 	SHA1 string
+	// SHA256 asks for the digest of the file as it lies there. The SHA-1 is then taken
+	// only where the channel announced one: both would cost as much as all the rest.
+	SHA256 bool
+	// NoSubject leaves Row.Subject empty: decoding what nobody looks at takes time.
+	NoSubject bool
 	// Type is the type that was asked for.
 	Type Type
 	// AlipayRevoke is a setting of the account.

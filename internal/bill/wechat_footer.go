@@ -19,6 +19,8 @@ type wechatFooter struct {
 // nor a row is an error.
 func (f *wechatFooter) take(c *codec, no int, line []byte) (bool, error) {
 	switch {
+	case len(line) > 0 && line[0] == '`' && f.names == nil:
+		return false, nil
 	case len(bytes.TrimSpace(line)) == 0:
 		return true, nil
 	case f.values != nil:
@@ -26,8 +28,6 @@ func (f *wechatFooter) take(c *codec, no int, line []byte) (bool, error) {
 	case f.names != nil:
 		f.lineNo, f.values = no, footerValues(c.decode(line))
 		return true, nil
-	case line[0] == '`':
-		return false, nil
 	}
 	names := headerNames(c.decode(line))
 	if names[0] != f.first {

@@ -60,6 +60,7 @@ type wechatTrade struct {
 	*cells
 	report    *Report
 	merchants merchants
+	subjects  bool // somebody looks at 商品名称
 	footer    wechatFooter
 	row       wechatAmounts
 	rows      total
@@ -97,7 +98,7 @@ func newWechatTrade(r *Reader, c *codec) (*wechatTrade, error) {
 	}
 	return &wechatTrade{
 		cells: cells, report: p, merchants: merchants{want: []byte(r.opts.Merchant)},
-		footer: wechatFooter{first: "总交易单数"},
+		subjects: !r.opts.NoSubject, footer: wechatFooter{first: "总交易单数"},
 	}, nil
 }
 
@@ -141,7 +142,9 @@ func (w *wechatTrade) read(row *Row) {
 	row.ChannelTradeNo = w.needed(wxTradeNo)
 	row.OrderNo = w.needed(wxOrderNo)
 	row.State = w.show(wxState)
-	row.Subject = w.show(wxSubject)
+	if w.subjects {
+		row.Subject = w.show(wxSubject)
+	}
 	row.Rate = w.raw(wxRate)
 	row.Fee = FeeE5(w.decimal(wxFee, e5Decimals))
 	w.row = wechatAmounts{w.plus(wxSettle), w.plus(wxRefund), w.plus(wxRecharge), w.plus(wxAmount), w.plus(wxApply)}

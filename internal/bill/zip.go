@@ -21,6 +21,12 @@ func (s *source) openZip(r, in io.Reader, limit int64) error {
 	if err != nil {
 		return err
 	}
+	if s.digest != nil { // its parts are read here and there: the whole once more
+		s.digest.Reset()
+		if _, err := io.Copy(s.digest, io.NewSectionReader(f, 0, size)); err != nil {
+			return fmt.Errorf("take the digest of the zip: %w", err)
+		}
+	}
 	z, err := zip.NewReader(f, size)
 	if err != nil {
 		return truncated("zip", err)

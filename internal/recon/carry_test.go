@@ -1,7 +1,11 @@
 package recon
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,8 +15,8 @@ import (
 	"paytool/internal/pay"
 )
 
-// TestWeek: rows around midnight that appear on the other side a day later are
-// matched there, and what does not appear is reported once.
+// TestWeek: rows around midnight that appear on the other side a day later, in either
+// flow, are matched there, and what does not appear is reported once.
 func TestWeek(t *testing.T) {
 	t.Parallel()
 	dates := []string{"2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22"}
@@ -42,13 +46,26 @@ func TestWeek(t *testing.T) {
 		}
 	}
 	days[5].ours += entryOn(dates[5], "never-billed") // carried, then reported on the last day
+	// Late movements of each day stand in the fund bill of the next: changed once, lost
+	// once with its fee.
+	for i := range len(days) - 1 {
+		late := takeFund(t, &days[i].fund, dates[i]+" 23:5")
+		trade := strings.Split(late[0], ",`")[1]
+		switch i {
+		case 1:
+			late[0] = strings.Replace(late[0], ",`交易,`交易,`收入,`", ",`交易,`交易,`收入,`9", 1)
+		case 3:
+			late = slices.DeleteFunc(late, func(line string) bool { return strings.Contains(line, trade) })
+		}
+		putFund(t, &days[i+1].fund, dates[i+1], late)
+	}
 
 	var carried []Carried
 	closing := int64(0)
 	for i, date := range dates {
 		days[i].ours = header + "\n" + days[i].ours
 		res := days[i].run(t, Options{Channel: bill.WeChat, Date: date}, carried...)
-		want := map[int]string{3: "amount_mismatch", 5: "missing_in_ours", 6: "missing_in_channel"}[i]
+		want := map[int]string{2: "fund_amount", 4: "fund_missing", 3: "amount_mismatch", 5: "missing_in_ours", 6: "missing_in_channel"}[i]
 		switch {
 		case len(res.Differences) > 1 || len(res.Differences) == 1 && string(res.Differences[0].Class) != want || len(res.Differences) == 0 && want != "":
 			t.Errorf("%s: found %v, want %q", date, found(res.Differences), want)
@@ -102,12 +119,55 @@ func TestCarryDays(t *testing.T) {
 	}
 }
 
+// TestNoBillBetween: a day without a bill is no day that a row was waited for on.
+func TestNoBillBetween(t *testing.T) {
+	t.Parallel()
+	for days, want := range map[int][]RollForward{
+		1: {{New: 1, Closing: 1}, {Opening: 1, Closing: 1}, {Opening: 1, Expired: 1}, {}},
+		2: {{New: 1, Closing: 1}, {Opening: 1, Closing: 1}, {Opening: 1, Closing: 1}, {Opening: 1, Expired: 1}},
+	} {
+		opts := Options{Channel: bill.WeChat, CarryDays: days}
+		var carried []Carried
+		for i, date := range []string{"2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"} {
+			opts.Date = date
+			day, _ := madeDay(t, generate.Options{Date: date, Rows: 50})
+			if i == 0 {
+				day.ours += entryOn(date, "never-billed")
+			}
+			var res *Result
+			if i == 1 {
+				res = noBill(t, opts, carried)
+			} else {
+				res = day.run(t, opts, carried...)
+			}
+			if res.Carried != want[i] || len(res.Differences) != int(want[i].Expired) {
+				t.Errorf("%d days, %s: carried %+v, want %+v; found %v", days, date, res.Carried, want[i], found(res.Differences))
+			}
+			carried = res.Closing
+		}
+	}
+}
+
+// noBill runs a day on which nothing was sold.
+func noBill(t *testing.T, opts Options, carried []Carried) *Result {
+	t.Helper()
+	ours := filepath.Join(t.TempDir(), "ours.csv")
+	if err := os.WriteFile(ours, []byte("kind,order_no,refund_no,amount_fen,state,time\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Run(context.Background(), opts, Books{NoBill: true, Ours: &OurFile{Path: ours}, Carried: carried})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
 // TestFundCarry: money that moves a day later than its trade is matched there.
 func TestFundCarry(t *testing.T) {
 	t.Parallel()
 	opts := Options{Channel: bill.WeChat, Date: "2026-11-20"}
 	day, _ := madeDay(t, generate.Options{Rows: 500})
-	late := takeFund(t, &day.fund, "2026-11-20 23:5")
+	late := len(takeFund(t, &day.fund, "2026-11-20 23:5"))
 	res := day.run(t, opts)
 	if res.Carried.New != int64(late) || len(res.Differences) > 0 || res.Fund.Carried == 0 {
 		t.Fatalf("%d movements are late: carried %+v, found %v", late, res.Carried, found(res.Differences))
@@ -120,32 +180,53 @@ func TestFundCarry(t *testing.T) {
 	}
 }
 
-// takeFund cuts the movements of a time off the end of a fund bill and makes its
-// footer agree; it returns how many there were.
-func takeFund(t *testing.T, text *string, when string) (n int) {
+// takeFund cuts the movements of a time out of a fund bill, mends it and returns them.
+func takeFund(t *testing.T, text *string, when string) (taken []string) {
+	t.Helper()
+	changeFund(t, text, func(rows []string) []string {
+		return slices.DeleteFunc(rows, func(line string) bool {
+			late := strings.HasPrefix(line, "`"+when)
+			if late {
+				taken = append(taken, line)
+			}
+			return late
+		})
+	})
+	return taken
+}
+
+// putFund puts movements at the beginning of the fund bill of a day.
+func putFund(t *testing.T, text *string, date string, late []string) {
+	t.Helper()
+	changeFund(t, text, func(rows []string) []string {
+		for i, line := range late {
+			late[i] = "`" + date + " 00:00:00" + line[len("`2006-01-02 15:04:05"):]
+		}
+		return append(late, rows...)
+	})
+}
+
+// changeFund changes the rows of a fund bill and makes its balances and its footer
+// agree with them.
+func changeFund(t *testing.T, text *string, change func(rows []string) []string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(*text, "\r\n"), "\r\n")
-	in, out, ins, outs := int64(0), int64(0), 0, 0
-	var kept []string
-	for _, line := range lines[1 : len(lines)-2] {
+	rows := change(slices.Clone(lines[1 : len(lines)-2]))
+	balance, in, out, ins, outs := pay.Fen(100_000_000_00), pay.Fen(0), pay.Fen(0), 0, 0
+	for i, line := range rows {
 		c := strings.Split(line, ",`")
-		if strings.HasPrefix(c[0], "`"+when) {
-			n++
-			continue
-		}
-		kept = append(kept, line)
 		fen, err := strconv.ParseInt(strings.Replace(c[6], ".", "", 1), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c[5] == "收入" {
-			in, ins = in+fen, ins+1
+		if amount := pay.Fen(fen); c[5] == "收入" {
+			in, ins, balance = in+amount, ins+1, balance+amount
 		} else {
-			out, outs = out+fen, outs+1
+			out, outs, balance = out+amount, outs+1, balance-amount
 		}
+		c[7] = balance.Yuan()
+		rows[i] = strings.Join(c, ",`")
 	}
-	footer := fmt.Sprintf("`%d,`%d,`%s,`%d,`%s", ins+outs, ins, pay.Fen(in).Yuan(), outs, pay.Fen(out).Yuan())
-	all := append(append([]string{lines[0]}, kept...), lines[len(lines)-2], footer, "")
-	*text = strings.Join(all, "\r\n")
-	return n
+	footer := fmt.Sprintf("`%d,`%d,`%s,`%d,`%s", ins+outs, ins, in.Yuan(), outs, out.Yuan())
+	*text = strings.Join(slices.Concat(lines[:1], rows, lines[len(lines)-2:len(lines)-1], []string{footer, ""}), "\r\n")
 }

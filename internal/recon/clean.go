@@ -21,9 +21,9 @@ type sieve struct {
 	oursOdd  []place
 	trades   []place
 	// Of clean groups:
-	oursMatched, tradesMatched, notExpected int64
-	oursFen                                 pay.Fen
-	scratch                                 []sift.Record
+	oursMatched, notExpected int64
+	matched                  perKind // rows of the bill, and what ours make of them
+	scratch                  []sift.Record
 }
 
 func placeOf(r sift.Record) place { return place{file: int(r.Meta & metaFile), line: int(r.Line)} }
@@ -70,17 +70,12 @@ func (s *sieve) clean(ours, trades []sift.Record) bool {
 		s.scratch = append(append(s.scratch[:0], ours[0]), implied)
 		want = s.scratch
 	}
-	if !sameRows(want, trades) {
+	if !sameRows(want, trades) || !feesFit(want, trades) {
 		return false
 	}
 	s.oursMatched += int64(len(ours))
-	s.tradesMatched += int64(len(trades))
 	for _, r := range trades {
-		if r.Meta&metaPay != 0 {
-			s.oursFen += pay.Fen(r.Fen)
-		} else {
-			s.oursFen -= pay.Fen(r.Fen)
-		}
+		s.matched.add(kindOf(r.Meta), pay.Fen(r.Fen))
 	}
 	return true
 }
@@ -108,6 +103,16 @@ func sameRows(a, b []sift.Record) bool {
 	}
 	for i := range a {
 		if a[i].Row != b[i].Row || a[i].Fen != b[i].Fen {
+			return false
+		}
+	}
+	return true
+}
+
+// feesFit: each fee follows from the rate of what our books say was sold.
+func feesFit(ours, trades []sift.Record) bool {
+	for i := range ours {
+		if trades[i].Meta>>(metaRates+ours[i].Meta>>metaRates)&1 == 0 {
 			return false
 		}
 	}

@@ -12,89 +12,28 @@ import (
 	"paytool/internal/recon/sift"
 )
 
-// maxFiles is how many files one side may have; the last number is that of carried
-// rows.
-const (
-	maxFiles    = 255
-	carriedFile = 255
-)
-
-// The parts of sift.Record.Meta: the file, and what decides whether an order is
-// clean.
-const (
-	metaFile     uint32 = 0xff
-	metaPay      uint32 = 1 << 8
-	metaRevoke   uint32 = 1 << 9
-	metaPossible uint32 = 1 << 10
-	metaNone     uint32 = 1 << 11 // unexpected
-	metaRevoked  uint32 = 1 << 12 // a payment that was revoked
-	metaOdd      uint32 = 1 << 13 // the rows of its order are to be looked at whole
-	metaRefundIn uint32 = 1 << 14 // fund flow: a refund, which may belong to a revoke without a number
-)
-
-// fingerprint is the key of an order and the identity of a row: 128 bits of the
-// order number, mixed with the kind and the refund number.
-func fingerprint(seed uint64, kind pay.EntryKind, order, refund []byte) (key, row uint64) {
-	h := xxh3.Hash128Seed(order, seed)
-	switch kind {
-	case pay.EntryPay:
-		return h.Hi, h.Lo
-	case pay.EntryRevoke:
-		return h.Hi, h.Lo + 1
-	default:
-		return h.Hi, xxh3.HashSeed(refund, h.Lo)
-	}
-}
-
-func fingerprintText(seed uint64, r *Row) (key, row uint64) {
-	return fingerprint(seed, r.Kind, []byte(orderOf(r)), []byte(r.RefundNo))
-}
-
-// orderOf is the number that groups rows: the order's, or the channel's where a bill
-// lacks it.
-func orderOf(r *Row) string {
-	if r.OrderNo == "" {
-		return r.ChannelTradeNo
-	}
-	return r.OrderNo
-}
-
-// metaOf is what the state of one of our rows means.
-func metaOf(kind pay.EntryKind, state string) uint32 {
-	var m uint32
-	switch kind {
-	case pay.EntryPay:
-		m = metaPay
-		if state == string(pay.Revoked) {
-			m |= metaRevoked
-		}
-	case pay.EntryRevoke:
-		m = metaRevoke
-	case pay.EntryRefund:
-	}
-	switch expect(kind, state) {
-	case possible:
-		m |= metaPossible
-	case unexpected:
-		m |= metaNone
-	case expected:
-	}
-	return m
-}
-
 // ours collects our entries.
 type ours struct {
 	opts   Options
+	rates  *rateTable
 	rows   *sift.Store
 	keys   *sift.Store // of paid orders: the merchant's order
 	report OurReport
 	others int64 // rows of other channels
-	paid   int64
+	// otherAccounts counts rows of other accounts, and unrated those of products
+	// without a rate; product is the first of these.
+	otherAccounts, unrated int64
+	product                string
+	paid                   int64
 }
 
 func (o *ours) add(r *entries.Row) error {
-	if len(r.Channel) > 0 && string(r.Channel) != o.opts.Channel {
+	if len(r.Channel) > 0 && string(r.Channel) != o.opts.OurChannel {
 		o.others++
+		return nil
+	}
+	if o.opts.OurAccount != "" && len(r.Account) > 0 && string(r.Account) != o.opts.OurAccount {
+		o.otherAccounts++
 		return nil
 	}
 	line, err := lineNumber(r.Line)
@@ -111,7 +50,14 @@ func (o *ours) add(r *entries.Row) error {
 			}
 		}
 	}
-	return o.rows.Add(sift.Record{Key: key, Row: row, Fen: int64(r.Amount), Line: line, Meta: metaOf(r.Kind, r.State)})
+	rate := o.rates.place(r.Product)
+	if rate > 0 && int(rate) == len(o.rates.e5) {
+		if o.unrated == 0 {
+			o.product = string(r.Product)
+		}
+		o.unrated++
+	}
+	return o.rows.Add(sift.Record{Key: key, Row: withFen(row, int64(r.Amount)), Line: line, Meta: metaOf(r.Kind, r.State) | rate<<metaRates})
 }
 
 func lineNumber(line int) (uint32, error) {
@@ -130,13 +76,15 @@ type loose struct {
 
 // trades collects the trade bill, for both flows.
 type trades struct {
-	opts  Options
-	rows  *sift.Store
-	moves *sift.Store // nil: no fund bill
-	loose []loose
-	net   pay.Fen // by cash effect, of the settled amounts
-	fees  pay.Fen // charged: a payment's is above 0
-	sum   pay.Fen // by cash effect
+	opts    Options
+	rates   *rateTable
+	rows    *sift.Store
+	moves   *sift.Store // nil: no fund bill
+	loose   []loose
+	net     pay.Fen // by cash effect, of the settled amounts
+	charged pay.Fen // fees: a payment's is above 0
+	sum     pay.Fen // by cash effect
+	fees    feeSums
 }
 
 func (t *trades) add(file int, r *bill.Row) error {
@@ -157,11 +105,13 @@ func (t *trades) add(file int, r *bill.Row) error {
 		meta |= metaRevoke
 	case pay.EntryRefund:
 	}
-	if !feeRight(r) {
+	own := t.fees.add(r)
+	fits := t.rates.fitting(charge{kind: r.Kind, base: r.Settle, fee: r.Fee, signed: len(r.Rate) > 0}, own)
+	if meta |= fits << metaRates; fits == 0 {
 		meta |= metaOdd
 	}
 	t.sum += effect(r.Kind, r.Amount)
-	if err := t.rows.Add(sift.Record{Key: key, Row: row, Fen: int64(r.Amount), Line: line, Meta: meta}); err != nil {
+	if err := t.rows.Add(sift.Record{Key: key, Row: withFen(row, int64(r.Amount)), Fen: int64(r.Amount), Line: line, Meta: meta}); err != nil {
 		return err
 	}
 	if t.moves == nil {
@@ -177,7 +127,7 @@ func (t *trades) move(file int, line uint32, r *bill.Row) error {
 	net := netOf(t.opts.Channel, r.Kind, r.Settle, r.Fee)
 	number := r.ChannelTradeNo
 	if t.opts.Channel != bill.Alipay {
-		t.fees += feeFen(r.Fee)
+		t.charged += feeFen(r.Fee)
 		if r.Kind != pay.EntryPay {
 			number = r.ChannelRefundNo
 		}
@@ -188,12 +138,12 @@ func (t *trades) move(file int, line uint32, r *bill.Row) error {
 	}
 	key := xxh3.HashSeed(number, t.opts.Seed)
 	if net != 0 {
-		if err := t.moves.Add(sift.Record{Key: key, Fen: int64(net), Line: line, Meta: meta}); err != nil {
+		if err := t.moves.Add(sift.Record{Key: key, Row: withFen(0, int64(net)), Fen: int64(net), Line: line, Meta: meta}); err != nil {
 			return err
 		}
 	}
 	if fee := feeFen(r.Fee); t.opts.Channel != bill.Alipay && r.Kind == pay.EntryPay && fee != 0 {
-		return t.moves.Add(sift.Record{Key: key, Row: 1, Fen: -int64(fee), Line: line, Meta: meta})
+		return t.moves.Add(sift.Record{Key: key, Row: withFen(1, -int64(fee)), Fen: -int64(fee), Line: line, Meta: meta})
 	}
 	return nil
 }

@@ -11,6 +11,8 @@
 //   - a difference has a class, and is signed by cash effect: payments add, refunds
 //     and revokes take away. Above 0 the channel holds more of our money than our
 //     books say (长款), below 0 less (短款);
+//   - what is settled of an amount, and the fee, are the channel's own sums: they are
+//     held against the rate and against the fund bill, never against our entries;
 //   - a carried row is one within the day-cut window before midnight that the other
 //     side may show tomorrow; it is expected until its deadline.
 //

@@ -1,6 +1,7 @@
 package recon
 
 import (
+	"fmt"
 	"testing"
 
 	"paytool/internal/bill"
@@ -31,10 +32,40 @@ func TestFee(t *testing.T) {
 		{pay.EntryRefund, 6000, "0.54%", -34_000, false},
 		{pay.EntryRevoke, 6000, "0.54%", 32_000, false}, // it is given back
 		{pay.EntryPay, 1 << 60, "0.60%", 0, false},      // no overflow
+		{pay.EntryPay, 1 << 39, "99999999.999%", 0, false},
 	} {
-		row := &bill.Row{Kind: c.kind, Settle: c.base, Rate: []byte(c.rate), Fee: c.fee}
-		if got := feeRight(row); got != c.right {
+		row := &Row{Kind: c.kind, Settle: c.base, Rate: c.rate, Fee: c.fee}
+		var rates rateTable
+		if got := rates.complain(row, "") == ""; got != c.right {
 			t.Errorf("%s of %s at %s with a fee of %s: %v", c.kind, c.base.Yuan(), c.rate, feeYuan(c.fee), got)
 		}
+	}
+}
+
+// TestFeeSumsAreBounded: a file of as many rates as rows does not end in memory, and
+// every row is counted and judged by its own rate.
+func TestFeeSumsAreBounded(t *testing.T) {
+	t.Parallel()
+	var sums feeSums
+	var rates rateTable
+	const rows = 3 * maxFeeSums
+	for i := range rows {
+		r := &bill.Row{Kind: pay.EntryPay, Amount: 10_000, Settle: 10_000, Rate: fmt.Appendf(nil, "0.%03d%%", i)}
+		r.Fee = feeOf(r.Settle, int64(i))
+		own := sums.add(r)
+		if fits := rates.fitting(charge{kind: r.Kind, base: r.Settle, fee: r.Fee, signed: true}, own); fits != allRates {
+			t.Errorf("the fee at %s does not fit", r.Rate)
+		}
+		if fits := rates.fitting(charge{kind: r.Kind, base: r.Settle, fee: r.Fee + e5PerFen, signed: true}, own); fits != 0 {
+			t.Errorf("a fee that is too high at %s fits", r.Rate)
+		}
+	}
+	lines := sums.totals()
+	var n int64
+	for _, l := range lines {
+		n += l.Rows
+	}
+	if len(lines) != maxFeeSums+1 || n != rows || lines[len(lines)-1].Rate != otherRates {
+		t.Errorf("%d lines of %d rows, the last is %+v", len(lines), n, lines[len(lines)-1])
 	}
 }

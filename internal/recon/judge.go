@@ -202,7 +202,7 @@ func (j *judge) underway() {
 		if begun.open() { // the payment stands in the bill of another day
 			begun.verdict = notExpected
 		}
-		j.oursFen += back.effect()
+		j.expected.add(back.Kind, back.Amount)
 	}
 }
 

@@ -30,12 +30,22 @@ func (j *judge) states(o, t *item) {
 	j.feeOf(o, t)
 }
 
-// feeOf adds a wrong fee to what was found of a pair.
+// feeOf adds a wrong fee to what was found of a pair, or of a row that we lack.
 func (j *judge) feeOf(o, t *item) {
-	if !t.feeWrong {
-		return
+	if detail := j.rates.complain(&t.Row, j.product(o)); detail != "" {
+		j.differ(o, t, FeeMismatch, 0, detail)
 	}
-	j.differ(o, t, FeeMismatch, 0, feeDetail(&t.Row))
+}
+
+// product is what was sold: as the paired row of ours says, else as any of the order.
+func (j *judge) product(o *item) string {
+	if o != nil && o.Product != "" {
+		return o.Product
+	}
+	if i := find(j.ours, func(i *item) bool { return i.Product != "" }); i != nil {
+		return i.Product
+	}
+	return ""
 }
 
 // restOfTheirs: rows of the bill that no row of ours was paired with.
@@ -60,9 +70,7 @@ func (j *judge) restOfTheirs() {
 		default:
 			j.differ(nil, t, MissingInOurs, t.effect(), "the channel's bill has the "+string(t.Kind)+", our books do not")
 		}
-		if t.feeWrong {
-			j.differ(nil, t, FeeMismatch, 0, feeDetail(&t.Row))
-		}
+		j.feeOf(nil, t)
 	}
 }
 

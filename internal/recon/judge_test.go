@@ -1,6 +1,7 @@
 package recon
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -114,13 +115,40 @@ func TestJudge(t *testing.T) {
 			if round/2 == 1 {
 				slices.Reverse(theirs)
 			}
-			tally := newTally(opts, day)
+			tally := newTally(opts, rateTable{}, day)
 			tally.order(ours, theirs)
 			checkJudged(t, c.name, tally, len(ours), theirs)
 			if got := judged(tally); got != c.want {
 				t.Errorf("%s, round %d: %q, want %q", c.name, round, got, c.want)
 			}
 		}
+	}
+}
+
+// TestCarriedFee: a wrong fee of a row that waits over the day's end is told once, also
+// of one that was written down in between.
+func TestCarriedFee(t *testing.T) {
+	t.Parallel()
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, pay.Beijing)
+	theirs := testRow(t, Trade, "pay 10000 @23:50")
+	theirs.Settle, theirs.Rate, theirs.Fee = 10000, "0.60%", 61_000
+	first := newTally(Options{Channel: bill.WeChat, Date: "2026-11-20"}.withDefaults(), rateTable{}, day)
+	first.order(nil, []*item{theirs})
+	if got := judged(first); got != "carried" {
+		t.Fatalf("on its day: %q", got)
+	}
+	text, err := json.Marshal(first.closing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []Carried
+	if err := json.Unmarshal(text, &kept); err != nil {
+		t.Fatal(err)
+	}
+	next := newTally(Options{Channel: bill.WeChat, Date: "2026-11-21"}.withDefaults(), rateTable{}, day.AddDate(0, 0, 1))
+	next.order(testRows(t, Ours, "pay 10000 paid"), []*item{{Row: kept[0].Row, carry: &kept[0]}})
+	if got := judged(next); got != "fee_mismatch pay 0" {
+		t.Errorf("on the next day: %q", got)
 	}
 }
 
@@ -149,7 +177,7 @@ func checkJudged(t *testing.T, name string, tally *tally, ours int, theirs []*it
 	for _, i := range theirs {
 		bridge -= i.effect()
 	}
-	if bridge += tally.oursFen + tally.carriedFen; bridge != 0 {
+	if bridge += tally.expected.net().Amount + tally.carriedFen; bridge != 0 {
 		t.Errorf("%s: the bridge leaves %d fen", name, bridge)
 	}
 	for side, want := range map[Side]int{Ours: ours, Trade: len(theirs)} {

@@ -1,10 +1,8 @@
 package recon
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sync/errgroup"
@@ -60,10 +58,15 @@ func (r *run) fundNumberOf(row *Row) string {
 func (r *run) judge(ctx context.Context) error {
 	orders, moves := groups[*item]{}, groups[*fundItem]{}
 	looseFunds := r.looseFunds()
-	if err := r.recall(ctx, orders, moves, looseFunds); err != nil {
+	found, err := r.recall(ctx, orders, moves, looseFunds)
+	if err != nil {
 		return err
 	}
-	r.addCarried(orders, moves)
+	// Only once all is known that is expected is it known where a movement belongs.
+	for _, f := range append(found, r.addCarried(orders, moves)...) {
+		g := moves.at(r.moveKey(f, moves))
+		g.theirs = append(g.theirs, f)
+	}
 	var own []*item
 	for _, g := range orders {
 		own = append(own, g.ours...)
@@ -78,8 +81,9 @@ func (r *run) judge(ctx context.Context) error {
 	return nil
 }
 
-// recall reads the rows of odd orders again, each book on a goroutine of its own.
-func (r *run) recall(ctx context.Context, orders groups[*item], moves groups[*fundItem], looseFunds []place) error {
+// recall reads the rows of odd orders again, each book on a goroutine of its own. It
+// returns those of the fund bill.
+func (r *run) recall(ctx context.Context, orders groups[*item], moves groups[*fundItem], looseFunds []place) ([]*fundItem, error) {
 	ourPlaces, tradePlaces, movePlaces, fundPlaces := r.places(looseFunds)
 	var own, trade []*item
 	var moved []*item
@@ -127,7 +131,7 @@ func (r *run) recall(ctx context.Context, orders groups[*item], moves groups[*fu
 		return nil
 	})
 	if err := g.Wait(); err != nil {
-		return err
+		return nil, err
 	}
 	for _, i := range own {
 		g := orders.at(orderOf(&i.Row))
@@ -140,11 +144,7 @@ func (r *run) recall(ctx context.Context, orders groups[*item], moves groups[*fu
 	for _, i := range moved {
 		r.expectMoves(moves, i)
 	}
-	for _, f := range found {
-		g := moves.at(r.moveKey(f, moves))
-		g.theirs = append(g.theirs, f)
-	}
-	return nil
+	return found, nil
 }
 
 // looseKey groups movements that only their amount connects.
@@ -176,8 +176,8 @@ func (r *run) moveKey(f *fundItem, moves groups[*fundItem]) string {
 	return key
 }
 
-// addCarried adds the rows of earlier days.
-func (r *run) addCarried(orders groups[*item], moves groups[*fundItem]) {
+// addCarried adds the rows of earlier days, and returns those of the fund bill.
+func (r *run) addCarried(orders groups[*item], moves groups[*fundItem]) (found []*fundItem) {
 	for n := range r.books.Carried {
 		c := &r.books.Carried[n]
 		i := &item{Row: c.Row, carry: c, implied: c.Implied}
@@ -187,8 +187,7 @@ func (r *run) addCarried(orders groups[*item], moves groups[*fundItem]) {
 			}
 			f := &fundItem{item: *i, net: c.Net, fee: c.Fee}
 			if c.Row.Side == Fund {
-				g := moves.at(r.moveKey(f, moves))
-				g.theirs = append(g.theirs, f)
+				found = append(found, f)
 				continue
 			}
 			key := r.fundNumberOf(&c.Row)
@@ -206,6 +205,7 @@ func (r *run) addCarried(orders groups[*item], moves groups[*fundItem]) {
 			g.theirs = append(g.theirs, i)
 		}
 	}
+	return found
 }
 
 // looseFunds pairs refunds of the fund bill that no trade's number explains with the
@@ -269,21 +269,4 @@ func linesOf(places []place, file int) []int {
 	}
 	slices.Sort(lines)
 	return slices.Compact(lines)
-}
-
-// compareDifferences puts the most pressing first: a voided order that was paid, then
-// class by class, the largest amounts on top.
-func compareDifferences(rank map[Class]int, void func(d *Difference) bool) func(a, b Difference) int {
-	size := func(d *Difference) pay.Fen { return max(d.DifferenceFen, -d.DifferenceFen) }
-	order := func(d *Difference) int {
-		if void(d) {
-			return -1
-		}
-		return rank[d.Class]
-	}
-	return func(a, b Difference) int {
-		return cmp.Or(cmp.Compare(order(&a), order(&b)), cmp.Compare(size(&b), size(&a)), strings.Compare(a.OrderNo, b.OrderNo),
-			strings.Compare(a.RefundNo, b.RefundNo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.OursFen, b.OursFen), cmp.Compare(a.TheirsFen, b.TheirsFen),
-			strings.Compare(a.ChannelTradeNo, b.ChannelTradeNo), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-	}
 }

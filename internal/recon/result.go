@@ -1,10 +1,7 @@
 package recon
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -47,6 +44,51 @@ type FundBridge struct {
 	Unexplained pay.Fen `json:"unexplained_fen"`
 }
 
+// KindTotals is one kind's line of the matrix: what each side has, what agrees, and
+// the differences of the trade flow. Amounts are positive, but the difference, which
+// is signed by cash effect.
+type KindTotals struct {
+	Kind       pay.EntryKind `json:"kind"`
+	Ours       Total         `json:"ours"` // rows that are expected in the bill
+	Theirs     Total         `json:"theirs"`
+	Matched    Total         `json:"matched"` // rows of the bill
+	Carried    Total         `json:"carried"` // rows of the bill
+	Difference Total         `json:"difference"`
+}
+
+// FeeTotal is what a kind cost at a rate.
+type FeeTotal struct {
+	Kind pay.EntryKind `json:"kind"`
+	Rate string        `json:"rate"` // as the bill has it; "" where it has none
+	Rows int64         `json:"rows"`
+	Base pay.Fen       `json:"base_fen"`
+	Fee  bill.FeeE5    `json:"fee_e5"` // refunds and revokes give back: below 0
+}
+
+// Role is what a file was read as.
+type Role string
+
+// The roles.
+const (
+	RoleOurs  Role = "ours"
+	RoleTrade Role = "trade"
+	RoleFund  Role = "fund"
+)
+
+// File is an input of a run.
+type File struct {
+	Role   Role   `json:"role"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // of the file as it lies there
+	Rows   int64  `json:"rows"`
+}
+
+// FundBalance is what a fund bill opens and closes with.
+type FundBalance struct {
+	Opening pay.Fen `json:"opening_fen"`
+	Closing pay.Fen `json:"closing_fen"`
+}
+
 // NotExpected counts rows that the other side need not have.
 type NotExpected struct {
 	Ours int64 `json:"ours"`
@@ -57,6 +99,7 @@ type Result struct {
 	// RunID names the run by its inputs: the same inputs, the same id.
 	RunID   string `json:"run_id"`
 	Channel string `json:"channel"`
+	Account string `json:"account"`
 	Date    string `json:"date"`
 	// Balanced: no difference, no rejected row, nothing unexplained. Rows may be
 	// carried.
@@ -73,6 +116,12 @@ type Result struct {
 	Rejected    []Rejection         `json:"rejected"`
 	Rows        map[Side]*Conserved `json:"rows"` // what became of every row
 	Fund        *FundBridge         `json:"fund"` // null without a fund bill
+	Kinds       []KindTotals        `json:"kinds"`
+	Fees        []FeeTotal          `json:"fees"`
+	Files       []File              `json:"files"`
+	// FundBalance is what the fund bill opens and closes with; null without one, with
+	// several, or without a row in it.
+	FundBalance *FundBalance `json:"fund_balance"`
 
 	// Closing are the rows that tomorrow's run has to be handed.
 	Closing []Carried `json:"-"`
@@ -81,37 +130,79 @@ type Result struct {
 // result puts everything together and proves that no row and no fen is lost.
 func (r *run) result() (*Result, error) {
 	r.addClean()
-	res := &Result{
-		RunID: r.id(), Channel: r.opts.Channel, Date: r.opts.Date, Counts: map[Class]int64{}, Differences: r.differences,
-		Ours: Total{r.ours.report.Rows, r.oursFen}, Theirs: Total{r.rows[Trade].Read, r.trades.sum}, Matched: r.rows[Trade].Matched,
-		NotExpected: NotExpected{r.rows[Ours].NotExpected}, Warnings: r.warnings(), Rejected: r.rejections(), Rows: r.rows, Closing: r.closing,
-	}
 	r.roll.Closing = int64(len(r.closing))
-	res.Carried = r.roll
-	rank := map[Class]int{}
-	for i, c := range Classes() {
-		rank[c] = i
-		res.Counts[c] = 0
+	res := &Result{
+		RunID: r.runID(), Channel: r.opts.Channel, Account: r.opts.Account, Date: r.opts.Date,
+		Ours: Total{r.ours.report.Rows, r.expected.net().Amount}, Theirs: Total{r.rows[Trade].Read, r.trades.sum},
+		Matched: r.rows[Trade].Matched, NotExpected: NotExpected{r.rows[Ours].NotExpected},
+		Counts: r.counts(), Differences: r.sorted(), Warnings: r.warnings(), Carried: r.roll, Bridge: r.bridge(), Rejected: r.rejections(),
+		Rows: r.rows, Fund: r.fundBridge(), Kinds: r.matrix(), Fees: r.trades.fees.totals(), Files: r.files(), FundBalance: r.fundBalance(),
+		Closing: r.closing,
 	}
-	for _, d := range r.differences {
-		res.Counts[d.Class]++
-	}
-	for _, c := range r.rows {
-		res.Counts[RejectedRow] += c.Rejected
-	}
-	slices.SortFunc(res.Differences, compareDifferences(rank, func(d *Difference) bool {
-		return d.Class == StateMismatch && strings.HasPrefix(d.Detail, "our books say "+string(pay.Void))
-	}))
-	res.Bridge = r.bridge()
-	res.Fund = r.fundBridge()
 	if err := r.prove(res); err != nil {
 		return nil, err
 	}
 	res.Balanced = len(res.Differences) == 0 && res.Counts[RejectedRow] == 0
-	if res.Differences == nil {
-		res.Differences = []Difference{}
-	}
 	return res, nil
+}
+
+func (r *run) counts() map[Class]int64 {
+	counts := map[Class]int64{}
+	for _, c := range Classes() {
+		counts[c] = 0
+	}
+	for _, d := range r.differences {
+		counts[d.Class]++
+	}
+	for _, c := range r.rows {
+		counts[RejectedRow] += c.Rejected
+	}
+	return counts
+}
+
+// sorted are the differences, the most pressing first, with their ids.
+func (r *run) sorted() []Difference {
+	rank := map[Class]int{}
+	for i, c := range Classes() {
+		rank[c] = i
+	}
+	all := append([]Difference{}, r.differences...)
+	slices.SortFunc(all, compareDifferences(rank, func(d *Difference) bool {
+		return d.Class == StateMismatch && strings.HasPrefix(d.Detail, "our books say "+string(pay.Void))
+	}))
+	identify(&r.opts, all)
+	return all
+}
+
+// compareDifferences puts the most pressing first: a voided order that was paid, then
+// class by class, the largest amounts on top.
+func compareDifferences(rank map[Class]int, void func(d *Difference) bool) func(a, b Difference) int {
+	size := func(d *Difference) pay.Fen { return max(d.DifferenceFen, -d.DifferenceFen) }
+	order := func(d *Difference) int {
+		if void(d) {
+			return -1
+		}
+		return rank[d.Class]
+	}
+	return func(a, b Difference) int {
+		return cmp.Or(cmp.Compare(order(&a), order(&b)), cmp.Compare(size(&b), size(&a)), strings.Compare(a.OrderNo, b.OrderNo),
+			strings.Compare(a.RefundNo, b.RefundNo), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.OursFen, b.OursFen), cmp.Compare(a.TheirsFen, b.TheirsFen),
+			strings.Compare(a.ChannelTradeNo, b.ChannelTradeNo), a.Time.Compare(b.Time), strings.Compare(a.Detail, b.Detail), strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	}
+}
+
+// files are the inputs, in the order in which they were given.
+func (r *run) files() []File {
+	own := r.ours.report
+	all := []File{{Role: RoleOurs, Name: r.books.Ours.Name(), SHA256: own.SHA256, Rows: own.Rows}}
+	for i, b := range slices.Concat(r.books.Trade, r.books.Fund) {
+		role := RoleTrade
+		if i >= len(r.books.Trade) {
+			role = RoleFund
+		}
+		all = append(all, File{Role: role, Name: b.Name(), SHA256: r.reports[i].SHA256, Rows: r.reports[i].Rows})
+	}
+	return all
 }
 
 // addClean adds what the sieves counted.
@@ -119,13 +210,14 @@ func (r *run) addClean() {
 	for _, s := range r.sieves {
 		r.rows[Ours].Matched += s.oursMatched
 		r.rows[Ours].NotExpected += s.notExpected
-		r.rows[Trade].Matched += s.tradesMatched
-		r.oursFen += s.oursFen
+		r.rows[Trade].Matched += s.matched.net().Rows
+		r.matched.plus(s.matched)
+		r.expected.plus(s.matched) // row for row
 	}
 	for _, s := range r.fundSieves {
 		r.rows[Fund].Matched += s.matched
 	}
-	r.rows[Ours].NotExpected += r.ours.others
+	r.rows[Ours].NotExpected += r.ours.others + r.ours.otherAccounts
 	r.rows[Fund].NotExpected += r.funds.others
 	r.rows[Ours].Read, r.rows[Ours].Rejected = r.ours.report.Rows, int64(len(r.ours.report.Rejected))
 	for i, report := range r.reports {
@@ -138,60 +230,6 @@ func (r *run) addClean() {
 	}
 }
 
-func (r *run) bridge() Bridge {
-	b := Bridge{Ours: r.oursFen, Carried: r.carriedFen, Theirs: r.trades.sum}
-	for _, d := range r.differences {
-		switch d.Class {
-		case MissingInChannel:
-			b.MissingInChannel += d.DifferenceFen
-		case MissingInOurs:
-			b.MissingInOurs += d.DifferenceFen
-		case AmountMismatch, KindMismatch:
-			b.Amount += d.DifferenceFen
-		case StateMismatch:
-			b.State += d.DifferenceFen
-		case DuplicateInChannel, DuplicateInOurs:
-			b.Duplicate += d.DifferenceFen
-		default: // of the fund flow, or without an amount
-		}
-	}
-	b.Unexplained = b.Theirs - b.Ours - b.MissingInChannel - b.MissingInOurs - b.Amount - b.State - b.Duplicate - b.Carried
-	return b
-}
-
-func (r *run) fundBridge() *FundBridge {
-	if len(r.books.Fund) == 0 {
-		return nil
-	}
-	b := &FundBridge{
-		Trade: r.trades.net, Fees: r.fund.unpaidFees - r.trades.fees, Missing: r.fund.missing, Extra: r.fund.extra, Amount: r.fund.amount,
-		Returned: r.fund.returned, Carried: r.fund.carried, Other: r.funds.other, Fund: r.funds.sum,
-	}
-	b.Unexplained = b.Fund - b.Trade - b.Fees - b.Missing - b.Extra - b.Amount - b.Returned - b.Carried - b.Other
-	return b
-}
-
-// prove asserts that every row has a verdict and every fen an explanation. A run
-// that cannot prove it must not be believed.
-func (r *run) prove(res *Result) error {
-	for _, side := range []Side{Ours, Trade, Fund} {
-		if c := r.rows[side]; !c.Whole() {
-			return fmt.Errorf("reconcile: rows of %s were lost or counted twice: %+v; this is a bug of paytool, keep the files", side, *c)
-		}
-	}
-	roll := r.roll
-	if roll.Opening+roll.New-roll.Cleared-roll.Expired != roll.Closing {
-		return fmt.Errorf("reconcile: the carried rows do not roll forward: %+v; this is a bug of paytool, keep the files", roll)
-	}
-	if res.Bridge.Unexplained != 0 {
-		return fmt.Errorf("reconcile: the bridge leaves %s yuan unexplained: %+v; this is a bug of paytool, keep the files", res.Bridge.Unexplained.Yuan(), res.Bridge)
-	}
-	if res.Fund != nil && res.Fund.Unexplained != 0 {
-		return fmt.Errorf("reconcile: the fund bridge leaves %s yuan unexplained: %+v; this is a bug of paytool, keep the files", res.Fund.Unexplained.Yuan(), *res.Fund)
-	}
-	return nil
-}
-
 func (r *run) rejections() []Rejection {
 	all := slices.Concat([]Rejection{}, r.ours.report.Rejected)
 	names := slices.Concat(r.books.Trade, r.books.Fund)
@@ -201,58 +239,4 @@ func (r *run) rejections() []Rejection {
 		}
 	}
 	return all
-}
-
-func (r *run) warnings() []string {
-	w := []string{}
-	if r.pairedByOurs > 0 {
-		w = append(w, fmt.Sprintf("%d revokes of ours stand in the bill as refunds under other numbers; they were paired by our books (paired_by=ours): "+
-			"check how this account marks revokes", r.pairedByOurs))
-	}
-	if r.ours.others > 0 {
-		w = append(w, fmt.Sprintf("%d of our entries are of another channel and were left out", r.ours.others))
-	}
-	if kinds := r.partOnly(); kinds != "" {
-		w = append(w, "the bill has "+kinds+" alone: give its other part by a second --bill, or the rest of ours is missing in the channel")
-	}
-	for i, report := range r.reports {
-		for _, f := range report.Findings {
-			w = append(w, fmt.Sprintf("%s: %s", slices.Concat(r.books.Trade, r.books.Fund)[i].Name(), f))
-		}
-	}
-	return w
-}
-
-// partOnly is what a bill of WeChat's that was fetched in parts is limited to.
-func (r *run) partOnly() string {
-	var all, paid, refunded bool
-	for _, report := range r.reports {
-		all = all || report.Type == bill.TradeAll
-		paid = paid || report.Type == bill.TradeSuccess
-		refunded = refunded || report.Type == bill.TradeRefund
-	}
-	switch {
-	case all || paid == refunded:
-		return ""
-	case paid:
-		return "payments"
-	default:
-		return "refunds"
-	}
-}
-
-// id is over what the result follows from: the bytes of the inputs and the settings,
-// neither names nor seed.
-func (r *run) id() string {
-	h := sha256.New()
-	var digests []string
-	for i, report := range r.reports {
-		digests = append(digests, fmt.Sprintf("%t %s", i >= len(r.books.Trade), report.SHA1))
-	}
-	slices.Sort(digests)
-	settings := []any{r.opts.Channel, r.opts.Date, r.opts.CutWindow, r.opts.CarryDays, digests, r.ours.report.SHA256, r.books.Carried}
-	if err := json.NewEncoder(h).Encode(settings); err != nil {
-		panic(err) // values of our own: there is nothing in them that JSON lacks
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -1,10 +1,10 @@
 package recon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,12 +17,15 @@ import (
 const (
 	defaultWindow = 30 * time.Minute
 	defaultCarry  = 1
-	defaultMemory = 128 << 20
 	joinWorkers   = 2
 	// maxOdd bounds the rows that are looked at whole. Books of one day do not
 	// disagree that often: they are of two days, or of two accounts.
 	maxOdd = 1_000_000
 )
+
+// DefaultMemory is Options.Memory where it is 0, in bytes: two million rows a side fit,
+// and ten million keep the process below 512 MB.
+const DefaultMemory = 320 << 20
 
 // ErrNothingInCommon: more rows disagree than two books of one day could.
 var ErrNothingInCommon = errors.New("the books have too little in common to be compared: are they of the same day, channel and account?")
@@ -38,16 +41,6 @@ type Books struct {
 	Carried []Carried
 }
 
-// GateError is an input that cannot be trusted: nothing is concluded from it.
-type GateError struct {
-	File     string
-	Findings []bill.Finding
-}
-
-func (e *GateError) Error() string {
-	return fmt.Sprintf("check %s before matching: %s", e.File, e.Findings[0])
-}
-
 // Run reconciles one day. The result is the same for any order of rows and any
 // seed. A *GateError is an input that was not accepted, ErrNothingInCommon one that
 // does not belong to the others.
@@ -57,7 +50,11 @@ func Run(ctx context.Context, opts Options, books Books) (_ *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
-	r := newRun(opts, day, books)
+	rates, err := newRateTable(opts.Rates)
+	if err != nil {
+		return nil, err
+	}
+	r := newRun(opts, rates, day, books)
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.read(ctx); err != nil {
 		return nil, err
@@ -75,6 +72,7 @@ func Run(ctx context.Context, opts Options, books Books) (_ *Result, err error) 
 }
 
 func (o Options) withDefaults() Options {
+	o.OurChannel, o.OurAccount = cmp.Or(o.OurChannel, o.Channel), cmp.Or(o.OurAccount, o.Account)
 	if o.CutWindow == 0 {
 		o.CutWindow = defaultWindow
 	}
@@ -82,7 +80,7 @@ func (o Options) withDefaults() Options {
 		o.CarryDays = defaultCarry
 	}
 	if o.Memory == 0 {
-		o.Memory = defaultMemory
+		o.Memory = DefaultMemory
 	}
 	return o
 }
@@ -113,16 +111,18 @@ type run struct {
 	funds   funds
 	reports []*bill.Report // of the trade bills, then of the fund bills
 
+	suspects   map[uint64]bool // keys of orders that share a merchant's order
 	sieves     []*sieve
 	fundSieves []*fundSieve
 }
 
-func newRun(opts Options, day time.Time, books Books) *run {
+func newRun(opts Options, rates rateTable, day time.Time, books Books) *run {
 	budget := sift.NewBudget(opts.Memory)
 	store := func() *sift.Store { return sift.NewStore(budget, opts.TempDir) }
-	r := &run{tally: newTally(opts, day), books: books, reports: make([]*bill.Report, len(books.Trade)+len(books.Fund))}
-	r.ours = ours{opts: opts, rows: store(), keys: store()}
-	r.trades = trades{opts: opts, rows: store()}
+	r := &run{tally: newTally(opts, rates, day), books: books, reports: make([]*bill.Report, len(books.Trade)+len(books.Fund))}
+	r.noBill = books.NoBill
+	r.ours = ours{opts: opts, rates: &r.rates, rows: sift.NewLeanStore(budget, opts.TempDir), keys: sift.NewKeyStore(budget, opts.TempDir)}
+	r.trades = trades{opts: opts, rates: &r.rates, rows: store()}
 	r.funds = funds{opts: opts, moves: store()}
 	if len(books.Fund) > 0 {
 		r.trades.moves = store()
@@ -142,7 +142,10 @@ func (r *run) close() error {
 func (r *run) read(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		r.ours.report, err = r.books.Ours.Read(ctx, r.ours.add)
+		if r.ours.report, err = r.books.Ours.Read(ctx, r.ours.add); err != nil {
+			return err
+		}
+		r.suspects, err = r.findSuspects(ctx) // while the bill, which is longer, is still being read
 		return err
 	})
 	bills := func(books []BillBook, reports []*bill.Report, add func(int, *bill.Row) error) func() error {
@@ -172,11 +175,11 @@ func (r *run) readCarried() error {
 		c := &r.books.Carried[i]
 		r.roll.Opening++
 		key, row := fingerprintText(r.opts.Seed, &c.Row)
-		rec := sift.Record{Key: key, Row: row, Fen: int64(c.Row.Amount), Line: uint32(i), Meta: carriedFile | metaOdd}
+		rec := sift.Record{Key: key, Row: withFen(row, int64(c.Row.Amount)), Fen: int64(c.Row.Amount), Line: uint32(i), Meta: carriedFile | metaOdd}
 		store := r.ours.rows
 		switch {
 		case c.Flow == FundFlow && len(r.books.Fund) == 0:
-			r.closing = append(r.closing, *c) // there is nothing to look for it in
+			r.putOff(c)
 			continue
 		case c.Flow == FundFlow:
 			rec.Key = r.fundKey(&c.Row)
@@ -193,44 +196,6 @@ func (r *run) readCarried() error {
 	return nil
 }
 
-// gate stops at inputs that cannot be trusted.
-func (r *run) gate() error {
-	for i, report := range r.reports {
-		if bad := r.untrusted(report, i >= len(r.books.Trade)); len(bad) > 0 {
-			return &GateError{File: slices.Concat(r.books.Trade, r.books.Fund)[i].Name(), Findings: bad}
-		}
-	}
-	if r.books.NoBill && r.ours.paid > 0 {
-		return &GateError{File: "the day's bill", Findings: []bill.Finding{{
-			Check: bill.CheckUnread, What: "the channel says that there is none", Want: fmt.Sprintf("the %d payments that we have", r.ours.paid), Got: "no bill",
-		}}}
-	}
-	return nil
-}
-
-// untrusted is what speaks against a bill.
-func (r *run) untrusted(report *bill.Report, fund bool) (bad []bill.Finding) {
-	if report.Channel != r.opts.Channel {
-		bad = append(bad, bill.Finding{Check: bill.CheckType, What: "the bill is of another channel", Want: r.opts.Channel, Got: report.Channel})
-	}
-	if isFund := report.Type == bill.Fundflow || report.Type == bill.AlipayAccount; isFund != fund || !report.Type.Detail() {
-		want := "a trade bill"
-		if fund {
-			want = "a fund bill"
-		}
-		bad = append(bad, bill.Finding{Check: bill.CheckType, What: "the bill is of another type", Want: want, Got: string(report.Type)})
-	}
-	for _, f := range report.Findings {
-		if !f.Advisory {
-			bad = append(bad, f)
-		}
-	}
-	if dated := report.BillDate; dated != "" && dated != r.opts.Date && len(bad) == 0 {
-		bad = append(bad, bill.Finding{Check: bill.CheckDate, What: "the bill is of another date", Want: r.opts.Date, Got: dated})
-	}
-	return bad
-}
-
 func tooOdd(rows int) error {
 	if rows > maxOdd {
 		return fmt.Errorf("reconcile: more than %d rows disagree: %w", maxOdd, ErrNothingInCommon)
@@ -240,12 +205,8 @@ func tooOdd(rows int) error {
 
 // sieve finds the odd orders and movements.
 func (r *run) sieve(ctx context.Context) error {
-	suspects, err := r.suspects(ctx)
-	if err != nil {
-		return err
-	}
-	err = sift.Join(ctx, r.ours.rows, r.trades.rows, joinWorkers, func() func(a, b []sift.Record) error {
-		s := &sieve{suspects: suspects}
+	err := sift.Join(ctx, r.ours.rows, r.trades.rows, joinWorkers, func() func(a, b []sift.Record) error {
+		s := &sieve{suspects: r.suspects}
 		r.sieves = append(r.sieves, s)
 		return s.order
 	})
@@ -259,8 +220,8 @@ func (r *run) sieve(ctx context.Context) error {
 	})
 }
 
-// suspects are the orders that share a merchant's order with another paid one.
-func (r *run) suspects(ctx context.Context) (map[uint64]bool, error) {
+// findSuspects finds the orders that share a merchant's order with another paid one.
+func (r *run) findSuspects(ctx context.Context) (map[uint64]bool, error) {
 	found := map[uint64]bool{}
 	none := sift.NewStore(sift.NewBudget(0), "")
 	err := sift.Join(ctx, r.ours.keys, none, 1, func() func(a, b []sift.Record) error {

@@ -51,11 +51,15 @@ type tally struct {
 	opts         Options
 	midnight     time.Time // the end of the day
 	nextDay      string    // the deadline of what is carried now
+	noBill       bool      // there is nothing to find the counterparts of carried rows in
 	differences  []Difference
 	closing      []Carried
 	roll         RollForward
 	rows         map[Side]*Conserved
-	oursFen      pay.Fen // net cash effect of the expected rows of ours
+	expected     perKind // rows of ours that the bill has to show
+	matched      perKind // rows of the trade bill
+	waiting      perKind // rows of the trade bill that are carried
+	rates        rateTable
 	carriedFen   pay.Fen // what carried rows, in and out, do to the bridge
 	fund         fundSums
 	pairedByOurs int
@@ -63,9 +67,10 @@ type tally struct {
 	twice map[string]string
 }
 
-func newTally(opts Options, day time.Time) *tally {
+func newTally(opts Options, rates rateTable, day time.Time) *tally {
 	return &tally{
-		opts: opts, midnight: day.AddDate(0, 0, 1), nextDay: day.AddDate(0, 0, opts.CarryDays).Format(time.DateOnly),
+		rates: rates,
+		opts:  opts, midnight: day.AddDate(0, 0, 1), nextDay: day.AddDate(0, 0, opts.CarryDays).Format(time.DateOnly),
 		rows: map[Side]*Conserved{Ours: {}, Trade: {}, Fund: {}},
 	}
 }
@@ -78,7 +83,7 @@ func (t *tally) differ(o, their *item, class Class, fen pay.Fen, detail string) 
 			continue
 		}
 		i.verdict, i.alone = differing, o == nil || their == nil
-		d.Kind, d.OrderNo, d.RefundNo, d.File, d.Line = i.Kind, i.OrderNo, i.RefundNo, i.File, i.Line
+		d.Kind, d.OrderNo, d.RefundNo, d.Time, d.File, d.Line = i.Kind, i.OrderNo, i.RefundNo, i.Time, i.File, i.Line
 		if i.ChannelTradeNo != "" {
 			d.ChannelTradeNo = i.ChannelTradeNo
 		}
@@ -102,10 +107,14 @@ func (t *tally) differ(o, their *item, class Class, fen pay.Fen, detail string) 
 // wait carries a row over instead of reporting it: one of today within the window,
 // or one that was carried in and whose deadline has not come.
 func (t *tally) wait(flow Flow, i *item, maybe bool) bool {
-	if i.carry != nil {
-		if i.carry.Deadline <= t.opts.Date {
-			return false
-		}
+	switch {
+	case i.carry != nil && t.noBill && flow == TradeFlow:
+		i.verdict = carried
+		t.putOff(i.carry)
+		return true
+	case i.carry != nil && i.carry.Deadline <= t.opts.Date:
+		return false
+	case i.carry != nil:
 		i.verdict = carried
 		t.closing = append(t.closing, *i.carry)
 		return true
@@ -117,6 +126,16 @@ func (t *tally) wait(flow Flow, i *item, maybe bool) bool {
 	t.roll.New++
 	t.closing = append(t.closing, Carried{Flow: flow, From: t.opts.Date, Deadline: t.nextDay, Maybe: maybe, Implied: i.implied, Row: i.Row})
 	return true
+}
+
+// putOff carries a row over a day that has no bill to look for it in: deadlines are
+// in bill days.
+func (t *tally) putOff(c *Carried) {
+	later := *c
+	if day, err := time.Parse(time.DateOnly, c.Deadline); err == nil {
+		later.Deadline = day.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	t.closing = append(t.closing, later)
 }
 
 // count books the verdict of a row of the trade flow: in the conservation of rows,
@@ -132,11 +151,14 @@ func (t *tally) count(i *item) {
 	counts := i.verdict == matched || i.verdict == carried && !i.maybe || i.verdict == differing && i.expect() != unexpected
 	switch {
 	case i.Side == Ours && counts:
-		t.oursFen += i.effect()
+		t.expected.add(i.Kind, i.Amount)
 		if i.verdict == carried {
 			t.carriedFen -= i.effect()
 		}
+	case i.Side == Trade && i.verdict == matched:
+		t.matched.add(i.Kind, i.Amount)
 	case i.Side == Trade && i.verdict == carried:
+		t.waiting.add(i.Kind, i.Amount)
 		t.carriedFen += i.effect()
 	}
 }

@@ -1,10 +1,12 @@
 package recon
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -111,10 +114,10 @@ func unbilled() string {
 	return b.String()
 }
 
-const unbilledRows = 14
+const unbilledRows = 14 + 2 // two of them from several
 
-// several gives one of our orders a refund that the channel lacks and another
-// amount, and returns what has to be found.
+// several gives one of our orders a refund that the channel lacks, another amount,
+// and two refunds that no bill has to have, and returns what has to be found.
 func several(t *testing.T, ours string, not []planted) (string, []planted) {
 	t.Helper()
 	for line := range strings.SplitSeq(ours, "\n") {
@@ -129,7 +132,8 @@ func several(t *testing.T, ours string, not []planted) (string, []planted) {
 		}
 		more := slices.Clone(c)
 		more[9] = strconv.FormatInt(amount+3, 10)
-		ours = strings.Replace(ours, line, strings.Join(more, ","), 1) + entry("refund", c[1], "R-several", 7, "done", "11:00:00")
+		ours = strings.Replace(ours, line, strings.Join(more, ","), 1) + entry("refund", c[1], "R-several", 7, "done", "11:00:00") +
+			entry("refund", c[1], "R-unknown", 7, "unknown", "11:00:00") + entry("refund", c[1], "R-requested", 7, "requested", "11:00:00")
 		return ours, []planted{
 			{Class: "amount_mismatch", Kind: "pay", OrderNo: c[1], ChannelTradeNo: c[7], OursFen: amount + 3, TheirsFen: amount, DifferenceFen: -3},
 			{Class: "missing_in_channel", Kind: "refund", OrderNo: c[1], RefundNo: "R-several", OursFen: 7, DifferenceFen: 7},
@@ -149,7 +153,7 @@ func TestTruth(t *testing.T) {
 		case 1:
 			opts.Old = true
 		case 2:
-			opts.Channel = bill.Alipay
+			opts.Channel, opts.Fees = bill.Alipay, true
 		}
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -159,16 +163,98 @@ func TestTruth(t *testing.T) {
 			in.ours = shuffled(rng, ours+unbilled(), 0)
 			if opts.Channel == bill.WeChat {
 				in.bill = shuffled(rng, in.bill, 2)
+			} else {
+				in.bill = shuffledZip(t, rng, in.bill)
 			}
-			res := in.run(t, Options{Channel: opts.Channel, Date: "2026-11-20", Seed: seed})
+			res := in.run(t, Options{Channel: opts.Channel, Date: "2026-11-20", Seed: seed, Rates: Rates{"": 600}})
 			if diff := cmp.Diff(sorted(append(want, more...)), found(res.Differences)); diff != "" {
 				t.Errorf("planted (-) and found (+):\n%s", diff)
 			}
 			if res.NotExpected.Ours != unbilledRows || res.Carried != (RollForward{}) {
 				t.Errorf("%d rows were not expected, want %d; carried %+v", res.NotExpected.Ours, unbilledRows, res.Carried)
 			}
+			checkWhole(t, res)
 		})
 	}
+}
+
+// checkWhole: every class was planted, no row is lost, and ids name one difference
+// each.
+func checkWhole(t *testing.T, res *Result) {
+	t.Helper()
+	for _, class := range Classes() {
+		if res.Counts[class] == 0 && class != RejectedRow && (class != RefundReturned || res.Channel == bill.WeChat) {
+			t.Errorf("no %s was planted", class)
+		}
+	}
+	for side, rows := range res.Rows {
+		if !rows.Whole() {
+			t.Errorf("rows of %s are not conserved: %+v", side, *rows)
+		}
+	}
+	ids := map[ID]bool{}
+	for _, d := range res.Differences {
+		if ids[d.ID] || len(d.ID) != len("D-")+16 || d.Time.Format(time.DateOnly) != res.Date {
+			t.Errorf("the id %q is of two differences or none, or the time %s of no row: %+v", d.ID, d.Time, d)
+		}
+		ids[d.ID] = true
+	}
+	var fees bill.FeeE5
+	for _, f := range res.Fees {
+		fees += f.Fee
+	}
+	if b := res.Fund; res.Channel == bill.WeChat && int64(fees)/e5PerFen == 0 || b == nil || b.Unexplained != 0 {
+		t.Errorf("fees %+v, fund bridge %+v", res.Fees, b)
+	}
+}
+
+// shuffledZip is shuffled for Alipay's: the rows of the detail file lie between its
+// header and the line that ends the list.
+func shuffledZip(t *testing.T, rng *rand.Rand, packed string) string {
+	t.Helper()
+	in, err := zip.NewReader(strings.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	out := zip.NewWriter(&b)
+	for i, f := range in.File {
+		text := readEntry(t, f)
+		if i == 0 { // preamble, header, rows, end, totals
+			head, rest := splitAfterLine(string(text), 5)
+			at := strings.Index(rest, "\n#") + 1
+			text = []byte(head + shuffled(rng, "\n"+rest[:at], 0)[1:] + rest[at:])
+		}
+		w, err := out.CreateHeader(&zip.FileHeader{Name: f.Name, NonUTF8: true, Method: zip.Deflate})
+		if err == nil {
+			_, err = w.Write(text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func readEntry(t *testing.T, f *zip.File) []byte {
+	t.Helper()
+	r, err := f.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func splitAfterLine(text string, n int) (head, rest string) {
+	lines := strings.SplitAfterN(text, "\n", n+1)
+	return strings.Join(lines[:n], ""), lines[n]
 }
 
 // TestSameResult: neither the order of rows nor the seed nor the memory changes
@@ -184,7 +270,7 @@ func TestSameResult(t *testing.T) {
 		opts.Seed, opts.Memory = rng.Uint64(), 1
 		got := other.run(t, opts)
 		for _, r := range []*Result{want, got} {
-			r.RunID = "" // of other bytes
+			r.RunID, r.Files = "", nil // of other bytes
 			for i := range r.Differences {
 				r.Differences[i].File, r.Differences[i].Line = "", 0
 			}

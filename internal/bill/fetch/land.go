@@ -79,6 +79,14 @@ func newPlace(a Account, req Request) place {
 	}
 }
 
+// Landed is the note of a bill, or of a day without one, that was fetched before and
+// is still there. Of the account only what names its files is needed.
+func Landed(a Account, req Request) (Note, bool) {
+	p := newPlace(a, req)
+	n, err := readNote(p.path("", ".json"))
+	return n, err == nil && (n.State == NoBill || n.State == Ready && exists(filepath.Join(p.dir, n.File)))
+}
+
 func (p place) partPattern() string { return "." + p.name + ".*.part" }
 
 // removeStale removes the parts of processes that were killed long ago. That it
@@ -168,12 +176,22 @@ func sameBytes(path string, w *part) (bool, error) {
 // noted is the SHA-256 that a note has; "" where it has none or cannot be read, and
 // is better written again.
 func noted(path string) string {
-	data, err := os.ReadFile(path)
-	var n Note
-	if err != nil || json.Unmarshal(data, &n) != nil {
+	n, err := readNote(path)
+	if err != nil {
 		return ""
 	}
 	return n.SHA256
+}
+
+func readNote(path string) (n Note, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return n, err
+	}
+	if err := json.Unmarshal(data, &n); err != nil || n.File != filepath.Base(n.File) && n.File != "" {
+		return Note{}, fmt.Errorf("%s is no note of a bill", path)
+	}
+	return n, nil
 }
 
 func exists(path string) bool {

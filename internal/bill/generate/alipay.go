@@ -51,7 +51,7 @@ func newAlipay(m *maker, out Outputs) (*alipay, error) {
 func (a *alipay) pay(o *order) error {
 	a.pays++
 	a.sold.add(o.amount, o.settle)
-	return a.trade(o, "交易", o.time, o.amount, o.settle, "")
+	return a.trade(o, "交易", o.time, o.amount, o.settle, o.fee, "")
 }
 
 // back: a revoke is told by its number, which is the trade number.
@@ -62,10 +62,10 @@ func (a *alipay) back(b back) error {
 	if b.kind == pay.EntryRevoke {
 		no = b.tradeNo
 	}
-	return a.trade(b.order, "退款", b.time, -b.amount, -b.settle, no)
+	return a.trade(b.order, "退款", b.time, -b.amount, -b.settle, -b.fee, no)
 }
 
-func (a *alipay) trade(o *order, kind string, done time.Time, amount, settle pay.Fen, refundNo string) error {
+func (a *alipay) trade(o *order, kind string, done time.Time, amount, settle, fee pay.Fen, refundNo string) error {
 	if a.bill == nil {
 		return nil
 	}
@@ -81,7 +81,8 @@ func (a *alipay) trade(o *order, kind string, done time.Time, amount, settle pay
 	s = append(appendYuan(s, amount), ',')
 	s = append(appendYuan(s, settle), ",0.00,0.00,0.00,"...)
 	s = append(appendYuan(s, amount-settle), ",0.00,,0.00\t,0.00,"...)
-	s = append(append(s, refundNo...), "\t,0.00,0.00,\r\n"...)
+	s = append(append(s, refundNo...), "\t,"...)
+	s = append(appendYuan(s, fee), ",0.00,\r\n"...)
 	return a.bill.write(s)
 }
 

@@ -20,11 +20,17 @@ type Options struct {
 	Seed uint64
 	// Refunds and Revokes are shares of all rows, 0 to 0.4 each.
 	Refunds, Revokes float64
-	// RateE5 is WeChat's fee rate in 10^-5 (600: 0.60%).
+	// RateE5 is the fee rate in 10^-5 (600: 0.60%).
 	RateE5 int64
+	// Fees makes Alipay's bill have service fees, which no real one was seen with:
+	// above 0 where Alipay takes them.
+	Fees bool
 	// Old makes WeChat's bill of the layout with 24 columns, which some merchants
 	// still have. It knows no coupon that lowers what is settled.
 	Old bool
+	// Withdraw makes WeChat's fund bill close with what it opened with, so that one day
+	// follows another: what the account has gained is withdrawn at the end.
+	Withdraw bool
 	// Plant is the number of differences to plant, class after class; at most a
 	// tenth of Rows.
 	Plant int

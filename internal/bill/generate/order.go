@@ -72,8 +72,8 @@ func (m *maker) newOrder(i int64, t time.Time) *order {
 
 // fee is settled amount times rate, rounded half up to the fen.
 func (m *maker) fee(settle pay.Fen) pay.Fen {
-	if m.opts.Channel != wechatChannel {
-		return 0 // no sample shows a fee or its sign
+	if m.opts.Channel != wechatChannel && !m.opts.Fees {
+		return 0
 	}
 	return (settle*pay.Fen(m.opts.RateE5) + 50_000) / 100_000
 }

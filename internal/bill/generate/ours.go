@@ -34,7 +34,11 @@ func (w *oursWriter) back(b back) error {
 	if b.kind == pay.EntryRevoke {
 		return w.row(pay.EntryRevoke, b.order, "", "", b.amount, b.fee, pay.RevokeDone, b.time)
 	}
-	return w.row(pay.EntryRefund, b.order, b.no, b.id, b.amount, b.fee, string(pay.RefundDone), b.time)
+	return w.refund(b, pay.RefundDone)
+}
+
+func (w *oursWriter) refund(b back, state pay.RefundState) error {
+	return w.row(pay.EntryRefund, b.order, b.no, b.id, b.amount, b.fee, string(state), b.time)
 }
 
 func (w *oursWriter) row(kind pay.EntryKind, o *order, refundNo, refundID string, amount, fee pay.Fen, state string, t time.Time) error {

@@ -57,8 +57,8 @@ func newPlan(opts Options, fund bool) plan {
 		classes: []class{missingInOurs, missingInChannel, amountMismatch, stateMismatch, kindMismatch, duplicateInChannel, duplicateInOurs, duplicatePayment},
 		left:    opts.Plant, planted: []Difference{},
 	}
-	if opts.Channel == bill.WeChat {
-		p.classes = append(p.classes, feeMismatch) // Alipay's bills have no rate to hold a fee against
+	if opts.Channel == bill.WeChat || opts.Fees {
+		p.classes = append(p.classes, feeMismatch)
 	}
 	if fund {
 		p.classes = append(p.classes, fundMissing, fundExtra, fundAmount)
@@ -90,13 +90,30 @@ func (p *plan) add(c class, kind pay.EntryKind, o *order, refundNo string, ours,
 func (m *maker) plant(t time.Time) error {
 	c := m.plan.classes[len(m.plan.planted)%len(m.plan.classes)]
 	o := m.nextOrder(t)
+	back := m.rng.IntN(3) == 0 // of a refund or revoke rather than of a payment
 	switch c {
+	case missingInOurs, missingInChannel, amountMismatch, duplicateInChannel, duplicateInOurs:
+		if back {
+			return m.plantRefund(o, t, c)
+		}
+	case stateMismatch:
+		if back {
+			return m.plantBackState(o, t)
+		}
 	case kindMismatch:
 		return m.plantKind(o, t)
 	case fundMissing, fundExtra, fundAmount:
 		return m.plantFund(o, c)
 	case refundReturned:
 		return m.plantReturned(o, t)
+	case feeMismatch, duplicatePayment:
+	}
+	return m.plantPay(o, t, c)
+}
+
+// plantPay: one book lacks a payment, has it twice or has it otherwise.
+func (m *maker) plantPay(o *order, t time.Time, c class) error {
+	switch c {
 	case missingInChannel:
 		m.plan.add(c, pay.EntryPay, o, "", o.amount, 0, -o.amount)
 		return m.settle(o)
@@ -131,28 +148,12 @@ func (m *maker) plant(t time.Time) error {
 		if err := m.settle(o); err != nil {
 			return err
 		}
+	default: // not of payments
 	}
 	if err := m.writePay(o); err != nil {
 		return err
 	}
 	return m.settle(o)
-}
-
-// plantKind: the channel revoked what our books refunded in full.
-func (m *maker) plantKind(o *order, t time.Time) error {
-	if err := m.writePay(o); err != nil {
-		return err
-	}
-	b := m.take(o, pay.EntryRevoke, t)
-	m.plan.add(kindMismatch, pay.EntryRevoke, o, b.no, b.amount, b.amount, 0)
-	if err := m.writeBack(b); err != nil || m.ours == nil {
-		return err
-	}
-	b.kind = pay.EntryRefund
-	if err := m.ours.back(b); err != nil {
-		return err
-	}
-	return m.ours.pay(o)
 }
 
 // plantReturned: a refund that both books have came back to the account.

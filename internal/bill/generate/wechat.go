@@ -142,6 +142,17 @@ func (w *wechat) flow(t time.Time, no, business, kind string, amount pay.Fen, wh
 	w.fund.end()
 }
 
+// withdraw takes out at the end of the day what the account has gained, or puts in what
+// it has lost.
+func (w *wechat) withdraw() {
+	business := "提现"
+	if w.balance < openingFen {
+		business = "充值"
+	}
+	no := "W" + w.m.day.Format("20060102")
+	w.flow(w.m.day.Add(24*time.Hour-time.Second), no, business, business, openingFen-w.balance, "system", "", no)
+}
+
 func (w *wechat) close() error {
 	if w.m.opts.Old {
 		w.bill.raw(wechatOldTotals)
@@ -151,6 +162,9 @@ func (w *wechat) close() error {
 	w.bill.cell(strconv.FormatInt(w.rows, 10)).yuan(w.settle).yuan(w.refund).yuan(0).fee(w.fee)
 	if !w.m.opts.Old {
 		w.bill.yuan(w.amount).yuan(w.apply)
+	}
+	if w.m.opts.Withdraw {
+		w.withdraw()
 	}
 	w.fund.raw(wechatFundTotals)
 	k := w.m.made.Kinds

@@ -30,6 +30,9 @@ import (
 // Name is what orders that were paid here carry as their channel.
 const Name = "builtin"
 
+// DefaultAccount is the account that payments use where none is named.
+const DefaultAccount = "builtin-1"
+
 // Options set up a Channel.
 type Options struct {
 	// Books is the file; it is made at the first call.
@@ -56,7 +59,7 @@ var _ order.Channel = (*Channel)(nil)
 // New sets up a channel; its books are opened at the first call.
 func New(opts Options) *Channel {
 	if opts.Account == "" {
-		opts.Account = "builtin-1"
+		opts.Account = DefaultAccount
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -100,6 +103,11 @@ CREATE TABLE IF NOT EXISTS refunds (
   account TEXT NOT NULL, refund_no TEXT NOT NULL, order_no TEXT NOT NULL, amount_fen INTEGER NOT NULL,
   state TEXT NOT NULL, channel_no TEXT NOT NULL, accepted_ms INTEGER NOT NULL, done_ms INTEGER NOT NULL,
   PRIMARY KEY (account, refund_no)
+);
+CREATE TABLE IF NOT EXISTS revokes ( -- that gave money back: payments keeps but the state
+  account TEXT NOT NULL, order_no TEXT NOT NULL, trade_no TEXT NOT NULL, amount_fen INTEGER NOT NULL,
+  paid_ms INTEGER NOT NULL, revoked_ms INTEGER NOT NULL,
+  PRIMARY KEY (account, order_no)
 );
 CREATE INDEX IF NOT EXISTS refunds_order ON refunds (account, order_no);`
 

@@ -154,6 +154,10 @@ func (c *Channel) Revoke(ctx context.Context, call order.RevokeCall) (a order.Re
 			return nil
 		}
 		a = order.RevokeAnswer{Verdict: order.RevokeTaken, Money: pay.MoneyRefunded, Code: "REFUNDED"}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO revokes (account, order_no, trade_no, amount_fen, paid_ms, revoked_ms) VALUES (?, ?, ?, ?, ?, ?)",
+			call.Account, call.OrderNo.String(), r.tradeNo, r.amount, r.decided.UnixMilli(), now.UnixMilli()); err != nil {
+			return err
+		}
 		return updatePayment(ctx, tx, call, stateRevoked, now)
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func (s *Sim) bill(ctx context.Context, channel, date string, t bill.Type) ([]by
 	}
 	opts := generate.Options{
 		Channel: channel, Date: date, Merchant: merchant, Rows: s.opts.Rows, Seed: s.opts.Seed<<32 | number,
-		Refunds: 0.05, Revokes: 0.01,
+		Refunds: 0.05, Revokes: 0.01, Withdraw: true,
 	}
 	var b bytes.Buffer
 	var out generate.Outputs

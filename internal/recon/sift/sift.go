@@ -19,7 +19,10 @@ const (
 	partitions = 256
 	partShift  = 64 - 8
 	chunkRows  = 512
-	recordSize = 32
+	wordSize   = 8
+	wide       = 4 // words of a Record
+	lean       = 3 // words without Fen
+	narrow     = 2 // words of its Key and Row
 )
 
 // Record is what is kept of a row.
@@ -54,6 +57,7 @@ func (b *Budget) take(n int64) bool {
 type Store struct {
 	budget *Budget
 	dir    string
+	width  int // words that are kept of a row
 	parts  [partitions]part
 	rows   int64
 	file   *os.File // of what found no room; nil while all did
@@ -61,14 +65,27 @@ type Store struct {
 	buf    []byte
 }
 
+// part is the rows of one partition, as words: chunk after chunk.
 type part struct {
-	active  []Record
-	kept    [][]Record
+	active  []uint64
+	kept    [][]uint64
 	spilled []int64 // where chunks begin in the file
 }
 
 // NewStore makes a store; dir is for its temporary file ("": the system's).
-func NewStore(budget *Budget, dir string) *Store { return &Store{budget: budget, dir: dir} }
+func NewStore(budget *Budget, dir string) *Store {
+	return &Store{budget: budget, dir: dir, width: wide}
+}
+
+// NewLeanStore makes a store that does not keep Fen.
+func NewLeanStore(budget *Budget, dir string) *Store {
+	return &Store{budget: budget, dir: dir, width: lean}
+}
+
+// NewKeyStore makes a store that keeps Key and Row alone, in half the memory.
+func NewKeyStore(budget *Budget, dir string) *Store {
+	return &Store{budget: budget, dir: dir, width: narrow}
+}
 
 // Rows is the number of rows added.
 func (s *Store) Rows() int64 { return s.rows }
@@ -80,17 +97,27 @@ func (s *Store) Spilled() int64 { return s.end }
 func (s *Store) Add(r Record) error {
 	s.rows++
 	p := &s.parts[r.Key>>partShift]
-	p.active = append(p.active, r)
-	if len(p.active) < chunkRows {
+	switch place := uint64(r.Line)<<32 | uint64(r.Meta); s.width {
+	case wide:
+		p.active = append(p.active, r.Key, r.Row, place, uint64(r.Fen)) //nolint:gosec // read back as it is written
+	case lean:
+		p.active = append(p.active, r.Key, r.Row, place)
+	default:
+		p.active = append(p.active, r.Key, r.Row)
+	}
+	if len(p.active) < chunkRows*s.width {
 		return nil
 	}
-	if s.budget.take(chunkRows * recordSize) {
+	if s.budget.take(s.chunkSize()) {
 		p.kept = append(p.kept, p.active)
-		p.active = make([]Record, 0, chunkRows)
+		p.active = make([]uint64, 0, chunkRows*s.width)
 		return nil
 	}
 	return s.spill(p)
 }
+
+// chunkSize is the bytes of a full chunk.
+func (s *Store) chunkSize() int64 { return int64(chunkRows * s.width * wordSize) }
 
 func (s *Store) spill(p *part) error {
 	if s.file == nil {
@@ -99,15 +126,10 @@ func (s *Store) spill(p *part) error {
 			return fmt.Errorf("make room for rows beyond the memory: %w", err)
 		}
 		s.file = f
-		s.buf = make([]byte, 0, chunkRows*recordSize)
 	}
 	s.buf = s.buf[:0]
-	for _, r := range p.active {
-		s.buf = binary.LittleEndian.AppendUint64(s.buf, r.Key)
-		s.buf = binary.LittleEndian.AppendUint64(s.buf, r.Row)
-		s.buf = binary.LittleEndian.AppendUint64(s.buf, uint64(r.Fen)) //nolint:gosec // read back as it is written
-		s.buf = binary.LittleEndian.AppendUint32(s.buf, r.Line)
-		s.buf = binary.LittleEndian.AppendUint32(s.buf, r.Meta)
+	for _, word := range p.active {
+		s.buf = binary.LittleEndian.AppendUint64(s.buf, word)
 	}
 	if _, err := s.file.WriteAt(s.buf, s.end); err != nil {
 		return fmt.Errorf("write rows beyond the memory to %s: %w; free space there, or allow more memory", s.file.Name(), err)
@@ -118,25 +140,42 @@ func (s *Store) spill(p *part) error {
 	return nil
 }
 
-// load appends the rows of a partition.
+// load appends the rows of a partition. buf has room for a chunk.
 func (s *Store) load(i int, to []Record, buf []byte) ([]Record, error) {
 	p := &s.parts[i]
 	for _, chunk := range p.kept {
-		to = append(to, chunk...)
+		to = s.records(to, chunk)
+	}
+	var words []uint64
+	if len(p.spilled) > 0 {
+		words = make([]uint64, chunkRows*s.width)
 	}
 	for _, at := range p.spilled {
-		b := buf[:chunkRows*recordSize]
+		b := buf[:s.chunkSize()]
 		if _, err := s.file.ReadAt(b, at); err != nil {
 			return to, fmt.Errorf("read rows beyond the memory from %s: %w", s.file.Name(), err)
 		}
-		for ; len(b) > 0; b = b[recordSize:] {
-			to = append(to, Record{
-				Key: binary.LittleEndian.Uint64(b), Row: binary.LittleEndian.Uint64(b[8:]), Fen: int64(binary.LittleEndian.Uint64(b[16:])), //nolint:gosec // as it was written
-				Line: binary.LittleEndian.Uint32(b[24:]), Meta: binary.LittleEndian.Uint32(b[28:]),
-			})
+		for i := range words {
+			words[i] = binary.LittleEndian.Uint64(b[i*wordSize:])
 		}
+		to = s.records(to, words)
 	}
-	return append(to, p.active...), nil
+	return s.records(to, p.active), nil
+}
+
+// records appends the rows that words are.
+func (s *Store) records(to []Record, words []uint64) []Record {
+	for ; len(words) >= s.width; words = words[s.width:] {
+		r := Record{Key: words[0], Row: words[1]}
+		if s.width >= lean {
+			r.Line, r.Meta = uint32(words[2]>>32), uint32(words[2]) //nolint:gosec // as they were written
+		}
+		if s.width == wide {
+			r.Fen = int64(words[3]) //nolint:gosec // as it was written
+		}
+		to = append(to, r)
+	}
+	return to
 }
 
 // Close removes the temporary file.
@@ -158,7 +197,7 @@ func Join(ctx context.Context, a, b *Store, workers int, newVisitor func() func(
 	for range workers {
 		visit := newVisitor()
 		g.Go(func() error {
-			w := worker{visit: visit, buf: make([]byte, chunkRows*recordSize)}
+			w := worker{visit: visit, buf: make([]byte, chunkRows*wide*wordSize)}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= partitions {

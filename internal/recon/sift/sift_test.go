@@ -2,6 +2,7 @@ package sift
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -22,7 +23,7 @@ func TestJoinIsAGroupBy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		budget := NewBudget(rapid.SampledFrom([]int64{0, 3 * chunkRows * recordSize, 1 << 30}).Draw(t, "budget"))
+		budget := NewBudget(rapid.SampledFrom([]int64{0, 3 * chunkRows * wide * wordSize, 1 << 30}).Draw(t, "budget"))
 		a, b := NewStore(budget, dir), NewStore(budget, dir)
 		defer func() {
 			if err := a.Close(); err != nil {
@@ -105,5 +106,35 @@ func TestJoinStops(t *testing.T) {
 	s := NewStore(NewBudget(0), "")
 	if err := Join(ctx, s, s, 2, func() func(a, b []Record) error { return func(_, _ []Record) error { return nil } }); err == nil {
 		t.Error("a cancelled join ended well")
+	}
+}
+
+// TestKeyStore: Key and Row come back, with and without memory.
+func TestKeyStore(t *testing.T) {
+	t.Parallel()
+	const rows = 300_000
+	for _, memory := range []int64{0, 1 << 20, 1 << 30} {
+		s := NewKeyStore(NewBudget(memory), t.TempDir())
+		for i := range uint64(rows) {
+			if err := s.Add(Record{Key: i * 0x9e3779b97f4a7c15, Row: i}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if spilled := s.Spilled() > 0; spilled != (memory < rows*narrow*wordSize) {
+			t.Errorf("with %d bytes of memory %d were spilled", memory, s.Spilled())
+		}
+		seen := make([]bool, rows)
+		err := Join(context.Background(), s, NewKeyStore(NewBudget(0), ""), 1, func() func(a, b []Record) error {
+			return func(a, b []Record) error {
+				if len(a) != 1 || len(b) != 0 || a[0].Key != a[0].Row*0x9e3779b97f4a7c15 || seen[a[0].Row] {
+					t.Errorf("joined %v and %v", a, b)
+				}
+				seen[a[0].Row] = true
+				return nil
+			}
+		})
+		if err = errors.Join(err, s.Close()); err != nil || slices.Contains(seen, false) {
+			t.Errorf("with %d bytes of memory: rows are missing, or %v", memory, err)
+		}
 	}
 }
