@@ -8,11 +8,8 @@
 package config
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +17,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"paytool/internal/strictyaml"
 )
 
 // The values of Engine.Selection.
@@ -54,7 +53,7 @@ type Config struct {
 	Recon    Recon     `yaml:"recon"`
 
 	file     string
-	lines    map[string]int // line of each key path that the file holds
+	lines    strictyaml.Lines // of each key path that the file holds
 	warnings []string
 }
 
@@ -115,9 +114,9 @@ func (l Log) SlogLevel() slog.Level { return logLevels[l.Level] }
 
 // Group is one database group: a primary and its replicas.
 type Group struct {
-	Group    int    `yaml:"group"`  // its number, from 1; the tag of its orders
-	Weight   int    `yaml:"weight"` // its share of new orders against the other weights; 0 takes none
-	Zone     string `yaml:"zone,omitempty"`
+	Group    int    `yaml:"group"`          // its number, from 1; the tag of its orders
+	Weight   int    `yaml:"weight"`         // its share of new orders against the other weights; 0 takes none
+	Zone     string `yaml:"zone,omitempty"` // where its primary stands: what fails together; "" if nobody says
 	Primary  Node   `yaml:"primary"`
 	Replicas []Node `yaml:"replicas,omitempty"`
 }
@@ -149,18 +148,11 @@ type Node struct {
 func Parse(name string, data []byte) (*Config, error) { return parseText(name, data, false) }
 
 func parseText(name string, data []byte, withoutGroups bool) (*Config, error) {
-	doc, err := readDocument(name, data)
-	if err != nil {
-		return nil, err
-	}
 	c := defaults()
 	c.file = name
-	if c.lines, err = checkShape(name, doc); err != nil {
+	var err error
+	if c.lines, err = strictyaml.Decode(name, data, noGroups, c); err != nil {
 		return nil, err
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, syntaxError(name, err)
 	}
 	if c.Engine.Name == "" {
 		// The error shows as an empty name, which Validate refuses.

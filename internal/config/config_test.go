@@ -230,7 +230,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(one))
 	f.Add([]byte(full))
 	for _, tc := range refused {
-		if len(tc.text) < maxLineLength { // the long ones only slow the search
+		if len(tc.text) < 16<<10 { // the long ones only slow the search
 			f.Add([]byte(tc.text))
 		}
 	}

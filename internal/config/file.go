@@ -6,11 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-)
 
-// maxFileSize, in bytes, is room for thousands of groups; it keeps a wrong path
-// from filling the memory.
-const maxFileSize = 1 << 20
+	"paytool/internal/strictyaml"
+)
 
 // ErrNotFound says that no configuration was named and none lies in the usual
 // places.
@@ -76,7 +74,7 @@ func readFile(path string) ([]byte, fs.FileMode, error) {
 		return nil, 0, fmt.Errorf("read config %s: it is a directory: name the file in it", path)
 	}
 	// One byte more than is allowed shows a file that is too large; Parse says so.
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	data, err := io.ReadAll(io.LimitReader(f, strictyaml.MaxFileSize+1))
 	if err != nil {
 		return nil, 0, fmt.Errorf("read config: %w", err)
 	}

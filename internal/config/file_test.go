@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"paytool/internal/strictyaml"
 )
 
 func write(t *testing.T, path, text string, mode fs.FileMode) string {
@@ -61,7 +63,7 @@ func TestLoadRefuses(t *testing.T) {
 	if _, err := Load(dir); err == nil || err.Error() != "read config "+dir+": it is a directory: name the file in it" {
 		t.Errorf("Load of a directory = %v", err)
 	}
-	large := write(t, filepath.Join(dir, "large.yaml"), strings.Repeat("#\n", maxFileSize), 0o600)
+	large := write(t, filepath.Join(dir, "large.yaml"), strings.Repeat("#\n", strictyaml.MaxFileSize), 0o600)
 	if _, err := Load(large); err == nil || err.Error() != large+":1: larger than 1048576 bytes: is this the right file?" {
 		t.Errorf("Load of a large file = %v", err)
 	}

@@ -34,6 +34,10 @@ type AccountRecon struct {
 	// and one day.
 	CutWindow time.Duration `yaml:"cut_window,omitempty"`
 	CarryDays int           `yaml:"carry_days,omitempty"`
+	// OurChannel and OurAccount are how our entries name the channel and the account; ""
+	// as they are named here.
+	OurChannel string `yaml:"our_channel,omitempty"`
+	OurAccount string `yaml:"our_account,omitempty"`
 	// NoFundBill: the account has no fund bill, so that the fund flow is left out.
 	NoFundBill bool `yaml:"no_fund_bill,omitempty"`
 	// PlainRefunds takes every refund row of Alipay's for a refund, also one whose

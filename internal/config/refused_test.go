@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"paytool/internal/strictyaml"
 )
 
 // group is one valid group, for texts whose mistake lies elsewhere.
@@ -28,10 +30,10 @@ var refused = []struct {
 	// The file as a whole.
 	{"empty", "", []string{"paytool.yaml:1: empty: it needs at least one group, or run `paytool sandbox up`, which writes a configuration"}},
 	{"only a comment", "# nothing\n", []string{"paytool.yaml:1: empty: it needs at least one group, or run `paytool sandbox up`, which writes a configuration"}},
-	{"too large", strings.Repeat("#\n", maxFileSize/2) + "#", []string{"paytool.yaml:1: larger than 1048576 bytes: is this the right file?"}},
+	{"too large", strings.Repeat("#\n", strictyaml.MaxFileSize/2) + "#", []string{"paytool.yaml:1: larger than 1048576 bytes: is this the right file?"}},
 	{"not UTF-8", "a: \xff\n", []string{"paytool.yaml:1: not UTF-8 text: is this the right file?"}},
-	{"nested too deep", strings.Repeat("[\n", maxBrackets+1), []string{"paytool.yaml:1: more than 20000 brackets: is this the right file?"}},
-	{"nested too deep in a line", strings.Repeat("- ", maxLineLength), []string{"paytool.yaml:1: a line of more than 16384 bytes: is this the right file?"}},
+	{"nested too deep", strings.Repeat("[\n", 20_001), []string{"paytool.yaml:1: more than 20000 brackets: is this the right file?"}},
+	{"nested too deep in a line", strings.Repeat("- ", 16<<10), []string{"paytool.yaml:1: a line of more than 16384 bytes: is this the right file?"}},
 	{"two documents", group + "---\n" + group, []string{"paytool.yaml:1: more than one YAML document: keep one and remove the --- between them"}},
 	{"a word", "paytool\n", []string{"paytool.yaml:1: want keys: engine, log, state_dir, groups, accounts, recon"}},
 
@@ -121,6 +123,9 @@ var refused = []struct {
 	}},
 	{"a replica that is the primary", groups("group: 1\n    " + primary + "\n    replicas:\n      - dsn: \"b@tcp(db1)/pay\""), []string{
 		"paytool.yaml:5: groups[0].replicas[0].dsn: the same server as groups[0].primary.dsn (line 3)",
+	}},
+	{"zone", groups("group: 1\n    zone: \"north \"\n    " + primary), []string{
+		"paytool.yaml:3: groups[0].zone: want 1 to 64 letters, digits, dots, dashes or underscores",
 	}},
 	{"all weights 0", groups("group: 1\n    weight: 0\n    " + primary), []string{
 		"paytool.yaml:1: groups: every weight is 0: no group would take an order",

@@ -21,6 +21,9 @@ const (
 // instanceName is what fits a lease and a metric's label, host names included.
 var instanceName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+// zoneName keeps out the blanks and signs by which one zone would look like two.
+var zoneName = regexp.MustCompile(`^[\p{L}\p{N}._-]{1,64}$`)
+
 // Validate returns everything that is wrong, as joined KeyErrors in the order
 // of the file's keys. Parse has called it; a caller that lets a flag change a
 // setting calls it again.
@@ -50,7 +53,7 @@ func (v *validation) refuse(key, format string, args ...any) {
 		file = "config"
 	}
 	v.errs = append(v.errs, &KeyError{
-		File: file, Line: lineOf(v.config.lines, key), Key: key, Reason: fmt.Sprintf(format, args...),
+		File: file, Line: v.config.lines.Of(key), Key: key, Reason: fmt.Sprintf(format, args...),
 	})
 }
 
@@ -135,7 +138,7 @@ func (v *validation) group(key string, g Group, numbers map[int]string) {
 	case g.Group < 1:
 		v.refuse(number, "want a number from 1, not %d", g.Group)
 	case taken:
-		v.refuse(number, "group %d is also %s (line %d)", g.Group, first, lineOf(v.config.lines, first))
+		v.refuse(number, "group %d is also %s (line %d)", g.Group, first, v.config.lines.Of(first))
 	case len(strconv.Itoa(g.Group)) > width:
 		v.refuse(number, "group %d needs more digits than engine.tag_width %d: widen it", g.Group, width)
 	}
@@ -144,6 +147,9 @@ func (v *validation) group(key string, g Group, numbers map[int]string) {
 	}
 	if g.Weight < 0 {
 		v.refuse(key+".weight", "want 0 or more, not %d", g.Weight)
+	}
+	if g.Zone != "" && !zoneName.MatchString(g.Zone) {
+		v.refuse(key+".zone", "want 1 to 64 letters, digits, dots, dashes or underscores")
 	}
 	if require := v.config.Engine.RequireSemisync; require != nil && *require && len(g.Replicas) == 0 {
 		v.refuse(key+".replicas", "none, but engine.require_semisync is true: the group could never take an order")
@@ -171,7 +177,7 @@ func (v *validation) applicationDSN(key string, d DSN, addresses map[string]stri
 	}
 	address := dsn.Net + "(" + dsn.Addr + ")"
 	if first, taken := addresses[address]; taken {
-		v.refuse(key, "the same server as %s (line %d)", first, lineOf(v.config.lines, first))
+		v.refuse(key, "the same server as %s (line %d)", first, v.config.lines.Of(first))
 		return
 	}
 	addresses[address] = key

@@ -1,73 +1,23 @@
-package config
+package strictyaml
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
-
-// The parser's time grows with the square of the nesting, and its stack with
-// the nesting: both limits are far above what five levels of keys need.
-const (
-	maxLineLength = 16 << 10
-	maxBrackets   = 20_000
-)
-
-// readDocument parses the text into its one YAML document.
-func readDocument(name string, data []byte) (ast.Node, error) {
-	refuse := func(format string, args ...any) (ast.Node, error) {
-		return nil, &KeyError{File: name, Line: 1, Reason: fmt.Sprintf(format, args...)}
-	}
-	switch {
-	case len(data) > maxFileSize:
-		return refuse("larger than %d bytes: is this the right file?", maxFileSize)
-	case !utf8.Valid(data):
-		return refuse("not UTF-8 text: is this the right file?")
-	case bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) > maxBrackets:
-		return refuse("more than %d brackets: is this the right file?", maxBrackets)
-	}
-	for line := range bytes.Lines(data) {
-		if len(line) > maxLineLength {
-			return refuse("a line of more than %d bytes: is this the right file?", maxLineLength)
-		}
-	}
-	file, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return nil, syntaxError(name, err)
-	}
-	switch {
-	case len(file.Docs) == 0 || len(file.Docs) == 1 && file.Docs[0].Body == nil:
-		return refuse("empty: it needs at least one group, or run `paytool sandbox up`, which writes a configuration")
-	case len(file.Docs) > 1:
-		return refuse("more than one YAML document: keep one and remove the --- between them")
-	}
-	return file.Docs[0].Body, nil
-}
 
 // shape compares a document with the Go types it will be decoded into. The
 // decoder alone stops at the first mistake, repeats values in its words, and
 // takes 1.5 for the integer 1.
 type shape struct {
 	file  string
-	lines map[string]int
+	lines Lines
 	errs  []error
-}
-
-// checkShape returns the line of every key path, or all that is unknown or of
-// the wrong kind.
-func checkShape(name string, doc ast.Node) (map[string]int, error) {
-	s := &shape{file: name, lines: map[string]int{}}
-	s.walk(doc, reflect.TypeFor[Config](), "")
-	return s.lines, errors.Join(s.errs...)
 }
 
 func (s *shape) refuse(node ast.Node, path, format string, args ...any) {
@@ -129,7 +79,7 @@ func (s *shape) walkKeys(node ast.Node, typ reflect.Type, path string) {
 
 // plainKey tells a key that may be repeated in an error from one that may be a
 // misplaced password.
-var plainKey = regexp.MustCompile(`^[a-z_]{1,32}$`)
+var plainKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 func (s *shape) walkPair(pair *ast.MappingValueNode, typ reflect.Type, parent string) {
 	token := pair.Key.GetToken()
