@@ -19,7 +19,7 @@ import (
 )
 
 func newChannelCmd(a *app) *cobra.Command {
-	return group("channel", "The payment channels, and a simulator of them", newChannelSimCmd(a))
+	return group("channel", "The payment channels, and a simulator of them", newChannelSimCmd(a), newChannelBillCmd(a))
 }
 
 type channelSimOptions struct {

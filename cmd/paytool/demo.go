@@ -9,12 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"paytool/internal/drill"
-	"paytool/internal/pay"
 	"paytool/internal/report"
 )
 
@@ -31,7 +29,8 @@ func newDemoCmd(a *app) *cobra.Command {
 		Long: `See a bad day in under a minute, with nothing installed: five embedded groups take
 orders at a steady rate; buyers pay, change their minds and get refunds; one group
 hangs, one crashes, one turns read-only. The rate does not drop. At the end every order
-is held against what its client was told, and every fen against the channel's books.
+is held against what its client was told, every fen against the channel's books, and the
+day is closed: our entries are reconciled with the channel's bill.
 
 Nothing leaves this machine. The orders stay in a folder that is named at the end.`,
 		Example: `  paytool demo
@@ -55,6 +54,7 @@ type demoResult struct {
 	Verify drill.Verify     `json:"verify"`
 	Books  drill.Books      `json:"books"`
 	Export demoExport       `json:"export"`
+	Close  demoClose        `json:"close"`
 	Next   []string         `json:"next"`
 	OK     bool             `json:"ok"`
 }
@@ -127,14 +127,11 @@ func (d *demo) finish(ctx context.Context, result *demoResult) error {
 	if result.Books, err = d.engine.compareBooks(ctx, run); err != nil {
 		return err
 	}
-	result.OK = result.Verify.OK && result.Books.OK()
-	day := time.Now().In(pay.Beijing)
-	from := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, pay.Beijing)
-	result.Export.File = filepath.Join(d.dir, "ours-"+from.Format(time.DateOnly)+".csv")
-	return writeWhole(result.Export.File, func(w io.Writer) (err error) {
-		result.Export.exportSums, err = d.engine.export(ctx, w, from, "")
+	if err := d.closeDay(ctx, result); err != nil {
 		return err
-	})
+	}
+	result.OK = result.Verify.OK && result.Books.OK() && result.Close.Balanced && result.Close.Found == int64(result.Close.Planted)
+	return nil
 }
 
 func writeDemo(w io.Writer, r demoResult) error {
@@ -153,12 +150,14 @@ func writeDemo(w io.Writer, r demoResult) error {
 orders    %d acknowledged; %d lost, %d doubled, %d open doubts
 payments  %d, %s yuan; %d refused, %d revoked; %d refunds, %s yuan
 books     %d orders; the channel keeps %s yuan, we say %s: %d differences
-entries   %s (%d)
+day       %d rows in the channel's bill, %d agree with ours; of %d planted mistakes %d were found
+reports   %s
+          %s
 
 `, v.Acked, v.Lost, v.Doubled, v.DoubtsOpen,
 		t.Paid, t.PaidFen.Yuan(), t.Refused, t.Revoked, t.Refunds, t.RefundFen.Yuan(),
 		r.Books.Orders, r.Books.TheirsFen.Yuan(), r.Books.OursFen.Yuan(), len(r.Books.Differences),
-		r.Export.File, r.Export.Rows)
+		r.Close.Rows, r.Close.Matched, r.Close.Planted, r.Close.Found, r.Close.HTML, r.Close.XLSX)
 	if r.OK {
 		text += "Nobody noticed: no order was lost or doubled, and every fen is accounted for.\n"
 	} else {
@@ -183,6 +182,7 @@ func (d *demo) next(ctx context.Context) []string {
 		me + " order verify --books --ledger " + d.ledgerFile() + in,
 		me + " shard status" + in,
 		me + " task list" + in,
+		me + " recon diffs --ledger " + filepath.Join(d.dir, "ledger"),
 	}
 	if no, ok := d.interesting(ctx); ok {
 		lines = append(lines, me+" order trace "+no.String()+in)

@@ -12,11 +12,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"paytool/internal/entries"
+	"paytool/internal/order"
 	"paytool/internal/pay"
 )
 
 type exportOptions struct {
-	date, channel, file string
+	date, channel, account, file string
 }
 
 func newOrderExportCmd(a *app) *cobra.Command {
@@ -28,8 +29,9 @@ func newOrderExportCmd(a *app) *cobra.Command {
 time of success (orders that were not paid by their creation), refunds and revokes by
 the time at which the channel took them. Shadow orders are left out.
 
-Every group has to answer: an export with a hole would look like missing money. With
---file the file is there whole or not at all.`,
+All groups are read at once, each on a replica that has applied what its primary has
+committed, else on its primary. Every group has to answer: an export with a hole would
+look like missing money. With --file the file is there whole or not at all.`,
 		Example: `  paytool order export --date 2026-11-22 > ours.csv
   paytool order export --date 2026-11-22 --channel wechat --file ours.csv`,
 		Args: noArgs,
@@ -37,7 +39,8 @@ Every group has to answer: an export with a hole would look like missing money. 
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.date, "date", "", "the day in Beijing, like 2026-11-22 (required)")
-	flags.StringVar(&o.channel, "channel", "", "only this channel's")
+	flags.StringVar(&o.channel, "channel", "", "only this channel's, and orders that were never sent to one")
+	flags.StringVar(&o.account, "account", "", "only this account's (mch_id or pid), and orders that were never sent to one")
 	flags.StringVar(&o.file, "file", "", "write here instead of to stdout")
 	return cmd
 }
@@ -50,12 +53,12 @@ func runOrderExport(ctx context.Context, a *app, o exportOptions) error {
 	return a.withEngine(ctx, func(e *engine) error {
 		e.Refresh(ctx)
 		if o.file == "" {
-			_, err := e.export(ctx, a.out, from, o.channel)
+			_, err := e.export(ctx, a.out, o.query(from))
 			return err
 		}
 		var sums exportSums
 		if err := writeWhole(o.file, func(w io.Writer) (err error) {
-			sums, err = e.export(ctx, w, from, o.channel)
+			sums, err = e.export(ctx, w, o.query(from))
 			return err
 		}); err != nil {
 			return err
@@ -68,23 +71,26 @@ func runOrderExport(ctx context.Context, a *app, o exportOptions) error {
 	})
 }
 
+func (o exportOptions) query(from time.Time) order.EntryQuery {
+	return order.EntryQuery{From: from, To: from.AddDate(0, 0, 1), Channel: o.channel, Account: o.account}
+}
+
 // exportSums are the totals of an export; payments count what is paid now.
 type exportSums struct {
 	Rows      int     `json:"rows"`
 	PayFen    pay.Fen `json:"pay_fen"`
 	RefundFen pay.Fen `json:"refund_fen"`
 	RevokeFen pay.Fen `json:"revoke_fen"`
+	// Sources say which node served each group.
+	Sources []order.Source `json:"sources"`
 }
 
-func (e *engine) export(ctx context.Context, out io.Writer, from time.Time, channel string) (sums exportSums, err error) {
+func (e *engine) export(ctx context.Context, out io.Writer, q order.EntryQuery) (sums exportSums, err error) {
 	w, err := entries.NewWriter(out)
 	if err != nil {
 		return sums, fmt.Errorf("write entries: %w", err)
 	}
-	err = e.Entries(ctx, from, from.AddDate(0, 0, 1), func(entry pay.Entry) error {
-		if channel != "" && entry.Channel != channel {
-			return nil
-		}
+	sums.Sources, err = e.Entries(ctx, q, func(entry pay.Entry) error {
 		sums.Rows++
 		switch {
 		case entry.Kind == pay.EntryRefund:

@@ -2,190 +2,463 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"paytool/internal/bill"
+	"paytool/internal/config"
 	"paytool/internal/pay"
 	"paytool/internal/recon"
+	"paytool/internal/recon/daily"
+	"paytool/internal/recon/ledger"
+	"paytool/internal/report"
 )
 
+// reconRunOptions are the flags of `recon run`.
 type reconRunOptions struct {
-	recon       recon.Options
-	bills       []string
-	funds       []string
-	ours        string
-	carry       string
-	carryOut    string
-	merchant    string
-	alipayPlain bool
-	memoryMiB   int64
+	channel, account   string
+	date, from, to     string
+	bills, funds       []string
+	billDir            string
+	ours               string
+	ourChannel         string
+	ourAccount         string
+	carry, carryOut    string
+	merchant           string
+	alipayPlain        bool
+	cutWindow          time.Duration
+	carryDays          int
+	memoryMiB          int64
+	supersede, metrics string
+	reports            reportFlags
 }
 
-func newReconRunCmd(a *app) *cobra.Command {
+const ownDatabase = "db" // of --ours
+
+func newReconRunCmd(r *reconApp) *cobra.Command {
 	var o reconRunOptions
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Compare our entries of a day with the channel's trade bill and fund bill",
+		Short: "Compare our entries with the channel's trade bill and fund bill, day by day",
 		Long: `Compare our entries of a day with the channel's trade bill, and the trade bill with
 the fund bill. Each difference comes with its cause and with what is to be done. The
 bridge leads from our total to the channel's and leaves nothing unexplained.
+
+Without --bill the accounts of the config are reconciled, one after the other: the
+bills are fetched, and our entries are read from the groups. With --bill it is one
+day of one account, from files; no config is needed.
+
+With a ledger (--ledger, or the config's) each day starts from what the day before has
+left, differences are kept until they end, and a recorded day is closed: the same files
+change nothing, other files are refused without --supersede REASON.
 
 Differences are signed by cash effect (payments +, refunds and revokes -), the channel
 less ours: above 0 the channel holds more of our money than our books say (长款), below
 0 less (短款). In the bridge ours plus all lines is theirs.
 
-Rows of the last minutes before midnight that the other side lacks are carried: hand
-them to the next day's run with --carry-out today and --carry tomorrow.
-
 Exit status: 0 balanced, 1 failed or wrong usage, 2 differences, 3 the bill is not
-ready yet, 4 an input cannot be trusted (its footer, date, merchant, digest).`,
-		Example: `  paytool recon run --channel wechat --date 2026-11-20 --bill bill.csv --ours ours.csv
-  paytool recon run --channel wechat --date 2026-11-20 --bill bill.csv.gz --fund fund.csv.gz \
-      --ours ours.csv --carry 19.json --carry-out 20.json -o json
-  paytool order export --date 2026-11-20 --channel wechat --file ours.csv`,
-		Args: func(cmd *cobra.Command, args []string) error { return reconStatus(noArgs(cmd, args)) },
-		RunE: func(cmd *cobra.Command, _ []string) error { return reconStatus(runRecon(cmd.Context(), a, o)) },
+ready yet, 4 an input cannot be trusted (its footer, date, merchant, digest), 5 the
+ledger has differences that are open for too long. 1 comes before 4, 3, 5 and 2.`,
+		Example: `  paytool recon run --date yesterday
+  paytool recon run --from 2026-11-20 --to 2026-11-22 --account shop --reports reports
+  paytool recon run --channel wechat --date 2026-11-20 --bill bill.csv --fund fund.csv \
+      --ours ours.csv --ledger ledger --xlsx day.xlsx --html day.html
+  paytool recon run --channel wechat --date 2026-11-20 --bill bill.csv --ours db -o json`,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.recon.Channel, "channel", "", "wechat, alipay or unionpay (required)")
-	flags.StringVar(&o.recon.Date, "date", "", "the day in Beijing, like 2026-11-20 (required)")
-	flags.StringArrayVar(&o.bills, "bill", nil, "the trade bill; several times for a bill in parts (required)")
+	flags.StringVar(&o.channel, "channel", "", "wechat, alipay or unionpay (required with --bill, else all)")
+	flags.StringVar(&o.account, "account", "", "the account, as the config names it (default: all of the config's)")
+	flags.StringVar(&o.date, "date", "", "the day in Beijing, like 2026-11-20, or yesterday")
+	flags.StringVar(&o.from, "from", "", "instead of --date: the first of several days")
+	flags.StringVar(&o.to, "to", "", "the last of several days (default: yesterday)")
+	flags.StringArrayVar(&o.bills, "bill", nil, "the trade bill; several times for a bill in parts")
 	flags.StringArrayVar(&o.funds, "fund", nil, "the fund bill; without it the fund flow is left out")
-	flags.StringVar(&o.ours, "ours", "", "our entries, as `paytool order export` writes them (required)")
-	flags.StringVar(&o.carry, "carry", "", "the rows that the run of the day before has left (its --carry-out)")
-	flags.StringVar(&o.carryOut, "carry-out", "", "write the rows that wait for the next day here")
-	flags.StringVar(&o.merchant, "merchant", "", "the account that the bills have to be of")
+	flags.StringVar(&o.billDir, "bills", "", "folder of fetched bills (default: the config's recon.bills)")
+	flags.StringVar(&o.ours, "ours", "", "our entries: a file of `order export`, or db for the groups (default without --bill: db)")
+	flags.StringVar(&o.ourChannel, "our-channel", "", "how our entries name the channel (default: as --channel does)")
+	flags.StringVar(&o.ourAccount, "our-account", "", "how our entries name the account (default: as --account does)")
+	flags.StringVar(&o.carry, "carry", "", "without a ledger: the rows that the run of the day before has left (its --carry-out)")
+	flags.StringVar(&o.carryOut, "carry-out", "", "without a ledger: write the rows that wait for the next day here")
+	flags.StringVar(&o.merchant, "merchant", "", "the account number that the bills have to be of (default: the config's)")
 	flags.BoolVar(&o.alipayPlain, "alipay-no-revokes", false, "take every refund row of Alipay's for a refund, also one whose number is the trade's own")
-	flags.DurationVar(&o.recon.CutWindow, "cut-window", 30*time.Minute, "how long before midnight a row may stand in the other side's next day")
-	flags.IntVar(&o.recon.CarryDays, "carry-days", 1, "for how many bill days a carried row is waited for")
-	flags.Int64Var(&o.memoryMiB, "memory", 128, "MiB for matching; what is beyond it goes to temporary files")
-	return cmd
+	flags.DurationVar(&o.cutWindow, "cut-window", 0, "how long before midnight a row may stand in the other side's next day (default 30m)")
+	flags.IntVar(&o.carryDays, "carry-days", 0, "for how many bill days a carried row is waited for (default 1)")
+	flags.Int64Var(&o.memoryMiB, "memory", 384, "MiB for matching; what is beyond it goes to temporary files")
+	flags.StringVar(&o.supersede, "supersede", "", "replace a day that is recorded already, for this `REASON`")
+	flags.StringVar(&o.metrics, "metrics", "", "write Prometheus metrics to this .prom file (default: the config's recon.metrics_file)")
+	o.reports.add(cmd, true)
+	return reconCommand(cmd, noArgs, func(ctx context.Context, _ []string) error { return runRecon(ctx, r, o) })
 }
 
-func (o *reconRunOptions) check() error {
-	for _, f := range []struct{ flag, value string }{{"--channel", o.recon.Channel}, {"--date", o.recon.Date}, {"--ours", o.ours}} {
-		if f.value == "" {
+// reconJob is what a call of `recon run` comes to.
+type reconJob struct {
+	accounts []daily.Account
+	dates    []string
+	source   daily.Source
+	single   bool // one day from files: its result is the whole answer
+}
+
+func runRecon(ctx context.Context, r *reconApp, o reconRunOptions) (err error) {
+	cfg, err := r.reconConfig()
+	if err != nil {
+		return err
+	}
+	job, err := o.job(r, cfg)
+	if err != nil {
+		return err
+	}
+	runner := &daily.Runner{Source: job.source, Supersede: o.supersede, Memory: o.memoryMiB << 20, Seed: rand.Uint64, Log: r.logger(cfg.Log)}
+	if runner.Actor, err = r.who(); err != nil {
+		return err
+	}
+	if r.ledgerDir != "" || !job.single {
+		if runner.Ledger, err = r.openLedger(ctx, cfg, true); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, runner.Ledger.Close()) }()
+	}
+	if r.scratch, err = os.MkdirTemp("", "paytool-recon-"); err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(r.scratch)) }()
+	runner.TempDir = r.scratch
+	if o.carry != "" {
+		if runner.Carried, err = readCarried(o.carry, job.dates[0]); err != nil {
+			return err
+		}
+	}
+	return r.runDays(ctx, runner, job, &o, cfg)
+}
+
+// runDays reconciles, reports every day as soon as it is done, and tells at the end.
+func (r *reconApp) runDays(ctx context.Context, runner *daily.Runner, job reconJob, o *reconRunOptions, cfg *config.Config) error {
+	var days []daily.Outcome
+	var exits []int
+	var reportErr error
+	err := runner.Run(ctx, job.accounts, job.dates, func(out daily.Outcome) error {
+		r.err.Set("")
+		r.warn(&out)
+		if err := o.afterDay(ctx, r, runner.Ledger, job, &out); err != nil {
+			reportErr = errors.Join(reportErr, err)
+		}
+		if out.Result != nil && !job.single && r.output != outputJSON {
+			out.Result.Differences = out.Result.Differences[:min(len(out.Result.Differences), topDifferences)] // the rest is in the ledger
+		}
+		days, exits = append(days, out), append(exits, out.Status.Exit())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.tellDays(days, job.single, worstOf(exits)); err != nil {
+		return err
+	}
+	if err := o.writeMetrics(ctx, r, runner.Ledger, cfg, days); err != nil {
+		reportErr = errors.Join(reportErr, err)
+	}
+	switch status := worstOf(exits); {
+	case reportErr != nil:
+		return reportErr
+	case job.single && days[0].Err != nil:
+		return days[0].Err
+	case status != 0:
+		return &statusError{status: status}
+	}
+	return nil
+}
+
+func worstOf(exits []int) int { return daily.Worst(exits...) }
+
+// warn prints what a person has to know beside the result.
+func (r *reconApp) warn(out *daily.Outcome) {
+	name := dayName(out.Book, out.Date)
+	warnings := slices.Clone(out.Warnings)
+	if out.Result != nil {
+		warnings = append(warnings, out.Result.Warnings...)
+	}
+	for _, w := range warnings {
+		_, _ = fmt.Fprintf(r.err, "warning: %s: %s\n", name, w)
+	}
+	var gate *recon.GateError
+	if errors.As(out.Err, &gate) {
+		for _, f := range gate.Findings[1:] { // the error tells the first one
+			_, _ = fmt.Fprintf(r.err, "%s: finding: %s\n", gate.File, f)
+		}
+	}
+	switch rec := out.Recorded; {
+	case rec == nil:
+	case rec.Known:
+		_, _ = fmt.Fprintf(r.err, "ledger: %s is recorded with the same inputs; nothing changed\n", name)
+	default:
+		_, _ = fmt.Fprintf(r.err, "ledger: %s recorded, %d differences opened, %d ended\n", name, rec.Opened, rec.Resolved)
+		for _, later := range rec.Stale {
+			_, _ = fmt.Fprintf(r.err, "warning: %s started from what this day had left before: run it again\n", dayName(out.Book, later))
+		}
+	}
+}
+
+func dayName(book ledger.Book, date string) string {
+	if book.Account == "" {
+		return book.Channel + " " + date
+	}
+	return book.Channel + " " + book.Account + " " + date
+}
+
+// tellDays prints the result: of one day from files the contract's object, else a list
+// of outcomes.
+func (r *reconApp) tellDays(days []daily.Outcome, single bool, exit int) error {
+	if single {
+		if days[0].Result == nil {
+			return nil
+		}
+		return r.show(singleResult(&days[0]), func(w io.Writer) error { return writeRecon(w, &days[0]) })
+	}
+	all := struct {
+		Days []daily.Outcome `json:"days"`
+		Exit int             `json:"exit"`
+	}{days, exit}
+	return r.show(all, func(w io.Writer) error {
+		for i := range days {
+			if days[i].Result == nil || days[i].Result.Balanced {
+				continue
+			}
+			if err := writeRecon(w, &days[i]); err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		return writeDays(w, days)
+	})
+}
+
+// oneResult is the contract of one day, with the head of the ledger that it is in.
+type oneResult struct {
+	*recon.Result
+	LedgerHead *ledger.Head `json:"ledger_head"` // null without a ledger
+}
+
+func singleResult(out *daily.Outcome) oneResult {
+	one := oneResult{Result: out.Result}
+	if out.Recorded != nil {
+		one.LedgerHead = &out.Recorded.Head
+	}
+	return one
+}
+
+// writeDays writes a line for every day.
+func writeDays(w io.Writer, days []daily.Outcome) error {
+	t := report.Table{
+		Header: []string{"DAY", "CHANNEL", "ACCOUNT", "STATUS", "OURS YUAN", "THEIRS YUAN", "MATCHED", "DIFFERENCES", "CARRIED", "OVERDUE"},
+		Right:  map[string]bool{"OURS YUAN": true, "THEIRS YUAN": true, "MATCHED": true, "DIFFERENCES": true, "CARRIED": true, "OVERDUE": true},
+	}
+	var notes []string
+	for i := range days {
+		d := &days[i]
+		if d.Result == nil {
+			t.Add(d.Date, d.Channel, d.Account, d.Status, "", "", "", "", "", "")
+			notes = append(notes, dayName(d.Book, d.Date)+": "+d.Error+retryNote(d))
+			continue
+		}
+		res := d.Result
+		t.Add(d.Date, d.Channel, d.Account, d.Status, res.Ours.Amount.Yuan(), res.Theirs.Amount.Yuan(), res.Matched, differencesOf(res), res.Carried.Closing, d.Overdue)
+	}
+	if err := t.Write(w); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		if _, err := fmt.Fprintln(w, n); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(w, "\nnext: paytool recon status")
+	return err
+}
+
+// differencesOf counts them by class: a list may be cut.
+func differencesOf(res *recon.Result) (n int64) {
+	for _, c := range res.Counts {
+		n += c
+	}
+	return n
+}
+
+func retryNote(d *daily.Outcome) string {
+	if d.RetryAt == nil {
+		return ""
+	}
+	return "; ask again at " + d.RetryAt.In(pay.Beijing).Format("15:04")
+}
+
+// job reads the flags.
+func (o *reconRunOptions) job(r *reconApp, cfg *config.Config) (reconJob, error) {
+	if err := o.checkFlags(); err != nil {
+		return reconJob{}, err
+	}
+	dates, err := o.days(time.Now())
+	if err != nil {
+		return reconJob{}, err
+	}
+	if err := o.reports.check(len(dates)); err != nil {
+		return reconJob{}, err
+	}
+	if len(o.bills) == 0 {
+		return o.fetchJob(r, cfg, dates)
+	}
+	if len(dates) > 1 {
+		return reconJob{}, usageError(errors.New("--bill is of one day: give --date"))
+	}
+	a, err := o.oneAccount(cfg)
+	if err != nil {
+		return reconJob{}, err
+	}
+	o.override(&a)
+	return reconJob{accounts: []daily.Account{a}, dates: dates, source: &fileSource{recon: r, opts: o}, single: true}, nil
+}
+
+// oneAccount is the account that the files are of: the config's, if it is there.
+func (o *reconRunOptions) oneAccount(cfg *config.Config) (daily.Account, error) {
+	var of []string // accounts of the channel
+	for _, c := range cfg.Accounts {
+		if c.Channel == o.channel {
+			of = append(of, c.Name)
+		}
+	}
+	name := o.account
+	if name == "" && len(of) == 1 {
+		name = of[0]
+	}
+	if name == "" || len(cfg.Accounts) == 0 {
+		return daily.Account{Book: ledger.Book{Channel: o.channel, Account: name}}, nil
+	}
+	c, err := cfg.Account(name)
+	if err != nil {
+		return daily.Account{}, usageError(err)
+	}
+	if c.Channel != o.channel {
+		return daily.Account{}, usageError(fmt.Errorf("--channel %s: the account %s is one of %s", o.channel, name, c.Channel))
+	}
+	return dailyAccount(c), nil
+}
+
+func (o *reconRunOptions) checkFlags() error {
+	for _, f := range []struct {
+		flag, value string
+		needed      bool
+	}{{"--channel", o.channel, len(o.bills) > 0}, {"--date", o.date + o.from, true}, {"--ours", o.ours, len(o.bills) > 0}} {
+		if f.needed && f.value == "" {
 			return usageError(fmt.Errorf("%s is missing; see `paytool recon run --help`", f.flag))
 		}
 	}
 	switch {
-	case len(o.bills) == 0:
-		return usageError(errors.New("--bill is missing; `paytool bill fetch` gets it"))
+	case o.date != "" && o.from+o.to != "":
+		return usageError(errors.New("--date and --from, --to exclude each other"))
+	case o.channel != "" && !slices.Contains([]string{bill.WeChat, bill.Alipay, bill.UnionPay}, o.channel):
+		return usageError(fmt.Errorf("--channel %q: want wechat, alipay or unionpay", o.channel))
+	case len(o.bills) == 0 && (len(o.funds) > 0 || o.carry+o.carryOut != ""):
+		return usageError(errors.New("--fund, --carry and --carry-out go with --bill; without it bills are fetched, and the ledger carries"))
 	case o.memoryMiB < 1:
 		return usageError(fmt.Errorf("--memory %d: at least 1 MiB", o.memoryMiB))
-	case o.recon.CarryDays < 1:
-		return usageError(fmt.Errorf("--carry-days %d: at least 1", o.recon.CarryDays))
-	}
-	o.recon.Memory = o.memoryMiB << 20
-	return nil
-}
-
-func runRecon(ctx context.Context, a *app, o reconRunOptions) error {
-	if err := o.check(); err != nil {
-		return err
-	}
-	books, err := o.books()
-	if err != nil {
-		return err
-	}
-	o.recon.Seed = rand.Uint64()
-	result, err := recon.Run(ctx, o.recon, books)
-	var refused *bill.RefusedError
-	if errors.As(err, &refused) && refused.Code == bill.RefusedNoBill && len(books.Trade) == 1 {
-		books.Trade, books.Fund, books.NoBill = nil, nil, true
-		result, err = recon.Run(ctx, o.recon, books)
-	}
-	if err != nil {
-		return o.explainGate(a, err)
-	}
-	if o.carryOut != "" {
-		if err := writeWhole(o.carryOut, func(w io.Writer) error { return writeCarried(w, o.recon.Date, result.Closing) }); err != nil {
-			return err
-		}
-	}
-	for _, w := range result.Warnings {
-		if _, err := fmt.Fprintln(a.err, "warning:", w); err != nil {
-			return err
-		}
-	}
-	if err := a.show(result, func(w io.Writer) error { return writeRecon(w, result) }); err != nil {
-		return err
-	}
-	if !result.Balanced {
-		return &statusError{status: reconDifferences}
+	case o.carryDays < 0:
+		return usageError(fmt.Errorf("--carry-days %d: at least 1", o.carryDays))
 	}
 	return nil
 }
 
-// explainGate prints every finding of an input that was not accepted.
-func (o *reconRunOptions) explainGate(a *app, err error) error {
-	var gate *recon.GateError
-	if errors.As(err, &gate) {
-		for _, f := range gate.Findings[1:] {
-			_, _ = fmt.Fprintf(a.err, "%s: finding: %s\n", gate.File, f) // the error tells the first one
+// maxDays bounds a catch-up: who means more has mistyped a year.
+const maxDays = 366
+
+// days are the days that are meant, in order.
+func (o *reconRunOptions) days(now time.Time) ([]string, error) {
+	yesterday := now.In(pay.Beijing).AddDate(0, 0, -1).Format(time.DateOnly)
+	first, last := o.date, o.date
+	if o.from != "" || o.to != "" {
+		first, last = o.from, o.to
+		if last == "" {
+			last = yesterday
 		}
 	}
-	return err
+	parse := func(flag, text string) (time.Time, error) {
+		if text == "yesterday" {
+			text = yesterday
+		}
+		t, err := time.ParseInLocation(time.DateOnly, text, pay.Beijing)
+		if err != nil {
+			return t, usageError(fmt.Errorf("%s %q: want a day like 2026-11-20, or yesterday", flag, text))
+		}
+		return t, nil
+	}
+	from, err := parse(firstFlag(o.date), first)
+	if err != nil {
+		return nil, err
+	}
+	to, err := parse("--to", last)
+	if err != nil {
+		return nil, err
+	}
+	var days []string
+	for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
+		if days = append(days, day.Format(time.DateOnly)); len(days) > maxDays {
+			return nil, usageError(fmt.Errorf("--from %s --to %s: more than %d days", first, last, maxDays))
+		}
+	}
+	if len(days) == 0 {
+		return nil, usageError(fmt.Errorf("--to %s is before --from %s", last, first))
+	}
+	return days, nil
 }
 
-func (o *reconRunOptions) books() (recon.Books, error) {
-	opts := bill.Options{Date: o.recon.Date, Merchant: o.merchant}
+func firstFlag(date string) string {
+	if date != "" {
+		return "--date"
+	}
+	return "--from"
+}
+
+// override lets flags go before the config.
+func (o *reconRunOptions) override(a *daily.Account) {
+	if o.merchant != "" {
+		a.Merchant = o.merchant
+	}
+	if o.cutWindow != 0 {
+		a.CutWindow = o.cutWindow
+	}
+	if o.carryDays != 0 {
+		a.CarryDays = o.carryDays
+	}
 	if o.alipayPlain {
-		opts.AlipayRevoke = bill.RevokeNever
+		a.AlipayRevoke = bill.RevokeNever
 	}
-	books := recon.Books{Ours: &recon.OurFile{Path: o.ours}}
-	for _, path := range o.bills {
-		books.Trade = append(books.Trade, &recon.BillFile{Path: path, Opts: opts})
+	if o.ourChannel != "" {
+		a.OurChannel = o.ourChannel
 	}
-	for _, path := range o.funds {
-		fund := opts
-		fund.Merchant = "" // WeChat's fund bills do not name the account
-		if o.recon.Channel == bill.Alipay {
-			fund.Merchant = o.merchant
-		}
-		books.Fund = append(books.Fund, &recon.BillFile{Path: path, Opts: fund})
+	if o.ourAccount != "" {
+		a.OurAccount = o.ourAccount
 	}
-	if o.carry == "" {
-		return books, nil
-	}
-	var err error
-	books.Carried, err = readCarried(o.carry, o.recon.Date)
-	return books, err
 }
 
-// carryFile is the file of --carry-out and --carry.
-type carryFile struct {
-	Date    string          `json:"date"`
-	Carried []recon.Carried `json:"carried"`
-}
-
-func writeCarried(w io.Writer, date string, rows []recon.Carried) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(carryFile{Date: date, Carried: append([]recon.Carried{}, rows...)})
-}
-
-// readCarried refuses the file of the day itself or of a later one: its rows would
-// meet themselves.
-func readCarried(path, date string) ([]recon.Carried, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the carried rows: %w", err)
+// dailyAccount is a configured account as the daily room wants it.
+func dailyAccount(c config.Account) daily.Account {
+	a := daily.Account{
+		Book: ledger.Book{Channel: c.Channel, Account: c.Name}, Merchant: c.Merchant, CutWindow: c.Recon.CutWindow, CarryDays: c.Recon.CarryDays,
+		OurChannel: c.Recon.OurChannel, OurAccount: c.Recon.OurAccount, Rates: recon.Rates{},
 	}
-	var f carryFile
-	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("read the carried rows of %s: %w; want a file of --carry-out", path, err)
+	if c.SubMerchant != "" {
+		a.Merchant = c.SubMerchant
 	}
-	if _, err := time.ParseInLocation(time.DateOnly, f.Date, pay.Beijing); err != nil || f.Date >= date {
-		return nil, usageError(fmt.Errorf("--carry %s: is of %q, want a day before %s", path, f.Date, date))
+	if c.Recon.PlainRefunds {
+		a.AlipayRevoke = bill.RevokeNever
 	}
-	return f.Carried, nil
+	for _, rate := range c.Recon.Rates {
+		a.Rates[rate.Product] = rate.E5()
+	}
+	return a
 }

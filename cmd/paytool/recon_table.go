@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"paytool/internal/pay"
 	"paytool/internal/recon"
+	"paytool/internal/recon/daily"
 	"paytool/internal/report"
 )
 
@@ -15,15 +17,50 @@ const topDifferences = 20
 
 // writeRecon writes what finance reads first: the verdict, the rows, the bridge, the
 // differences and what is to be done.
-func writeRecon(w io.Writer, r *recon.Result) error {
+func writeRecon(w io.Writer, out *daily.Outcome) error {
+	r := out.Result
 	verdict := "BALANCED"
 	if !r.Balanced {
 		verdict = fmt.Sprintf("%d DIFFERENCES", int64(len(r.Differences))+r.Counts[recon.RejectedRow])
 	}
-	if _, err := fmt.Fprintf(w, "%s %s: %s\nrun %s\n\n", r.Channel, r.Date, verdict, r.RunID); err != nil {
+	if _, err := fmt.Fprintf(w, "%s: %s\nrun %s\n", dayName(out.Book, out.Date), verdict, r.RunID); err != nil {
 		return err
 	}
-	return errors.Join(writeConserved(w, r), writeBridge(w, r), writeDifferences(w, r))
+	if out.Recorded != nil {
+		if err := fprintf(w, "ledger head %d:%s\n", out.Recorded.Head.Seq, out.Recorded.Head.Hash); err != nil {
+			return err
+		}
+	}
+	if out.Overdue > 0 {
+		if err := fprintf(w, "%d differences are open for too long: paytool recon diffs --overdue\n", out.Overdue); err != nil {
+			return err
+		}
+	}
+	return errors.Join(fprintf(w, "\n"), writeMatrix(w, r), writeConserved(w, r), writeBridge(w, r), writeDifferences(w, r), writeNext(w, out))
+}
+
+// writeMatrix is kind by kind what each side has, what agrees and what does not.
+func writeMatrix(w io.Writer, r *recon.Result) error {
+	t := report.Table{
+		Header: []string{"KIND", "OURS", "YUAN", "CHANNEL", "YUAN ", "MATCHED", "YUAN  ", "DIFFERENCES", "YUAN   "},
+		Right:  map[string]bool{"OURS": true, "YUAN": true, "CHANNEL": true, "YUAN ": true, "MATCHED": true, "YUAN  ": true, "DIFFERENCES": true, "YUAN   ": true},
+	}
+	for _, k := range r.Kinds {
+		t.Add(k.Kind, k.Ours.Rows, k.Ours.Amount.Yuan(), k.Theirs.Rows, k.Theirs.Amount.Yuan(), k.Matched.Rows, k.Matched.Amount.Yuan(), k.Difference.Rows, k.Difference.Amount.Yuan())
+	}
+	return errors.Join(t.Write(w), fprintf(w, "\n"))
+}
+
+// writeNext names the next command.
+func writeNext(w io.Writer, out *daily.Outcome) error {
+	switch r := out.Result; {
+	case len(r.Differences) == 0:
+		return nil
+	case out.Recorded == nil:
+		return fprintf(w, "\nnext: keep a ledger with --ledger DIR, a workbook with --xlsx FILE\n")
+	default:
+		return fprintf(w, "\nnext: paytool recon explain %s\n", r.Differences[0].ID)
+	}
 }
 
 func writeConserved(w io.Writer, r *recon.Result) error {
@@ -85,12 +122,12 @@ func writeDifferences(w io.Writer, r *recon.Result) error {
 		return nil
 	}
 	t := report.Table{
-		Header: []string{"class", "kind", "order", "refund", "ours", "theirs", "difference", "row"},
+		Header: []string{"id", "class", "kind", "order", "refund", "ours", "theirs", "difference", "row"},
 		Right:  map[string]bool{"ours": true, "theirs": true, "difference": true},
 	}
 	shown := r.Differences[:min(len(r.Differences), topDifferences)]
 	for _, d := range shown {
-		t.Add(d.Class, d.Kind, d.OrderNo, d.RefundNo, d.OursFen.Yuan(), d.TheirsFen.Yuan(), d.DifferenceFen.Yuan(), fmt.Sprintf("%s:%d", d.File, d.Line))
+		t.Add(d.ID, d.Class, d.Kind, d.OrderNo, d.RefundNo, d.OursFen.Yuan(), d.TheirsFen.Yuan(), d.DifferenceFen.Yuan(), fmt.Sprintf("%s:%d", filepath.Base(d.File), d.Line))
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err

@@ -51,9 +51,11 @@ func runScripts(t *testing.T, files ...string) {
 	testscript.Run(t, testscript.Params{
 		Files: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": wantStatus,
-			"number": keep(regexp.MustCompile(`"order_no": "([0-9]+)"`)),
-			"cursor": keep(regexp.MustCompile(`"next": "([^"]+)"`)),
+			"status":     wantStatus,
+			"number":     keep(regexp.MustCompile(`"order_no": "([0-9]+)"`)),
+			"difference": keep(regexp.MustCompile(`"id": "(D-[^"]+)"`)),
+			"proposal":   keep(regexp.MustCompile(`"id": "(P-[^"]+)"`)),
+			"cursor":     keep(regexp.MustCompile(`"next": "([^"]+)"`)),
 			"today": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], time.Now().In(pay.Beijing).Format(time.DateOnly))
 			},
