@@ -13,9 +13,15 @@ const (
 // progress draws a line of how far rows have come, once it takes long; total 0
 // means that their number is not known, and then there is no time to the end.
 func (a *app) progress(what string, total int64) func(rows int64) {
+	draw := a.progressOf(what)
+	return func(rows int64) { draw(rows, total) }
+}
+
+// progressOf is progress where the number of rows is an estimate that gets better.
+func (a *app) progressOf(what string) func(rows, total int64) {
 	start := time.Now()
 	drawn := start.Add(quickEnough - progressEvery)
-	return func(rows int64) {
+	return func(rows, total int64) {
 		if now := time.Now(); now.Sub(drawn) >= progressEvery {
 			drawn = now
 			a.err.Set(progressLine(what, rows, total, now.Sub(start)))

@@ -7,7 +7,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,7 +92,7 @@ ledger has differences that are open for too long. 1 comes before 4, 3, 5 and 2.
 	flags.BoolVar(&o.alipayPlain, "alipay-no-revokes", false, "take every refund row of Alipay's for a refund, also one whose number is the trade's own")
 	flags.DurationVar(&o.cutWindow, "cut-window", 0, "how long before midnight a row may stand in the other side's next day (default 30m)")
 	flags.IntVar(&o.carryDays, "carry-days", 0, "for how many bill days a carried row is waited for (default 1)")
-	flags.Int64Var(&o.memoryMiB, "memory", 384, "MiB for matching; what is beyond it goes to temporary files")
+	flags.Int64Var(&o.memoryMiB, "memory", recon.DefaultMemory>>20, "MiB for matching; what is beyond it goes to temporary files")
 	flags.StringVar(&o.supersede, "supersede", "", "replace a day that is recorded already, for this `REASON`")
 	flags.StringVar(&o.metrics, "metrics", "", "write Prometheus metrics to this .prom file (default: the config's recon.metrics_file)")
 	o.reports.add(cmd, true)
@@ -115,6 +117,7 @@ func runRecon(ctx context.Context, r *reconApp, o reconRunOptions) (err error) {
 		return err
 	}
 	runner := &daily.Runner{Source: job.source, Supersede: o.supersede, Memory: o.memoryMiB << 20, Seed: rand.Uint64, Log: r.logger(cfg.Log)}
+	runner.Progress = r.readingProgress()
 	if runner.Actor, err = r.who(); err != nil {
 		return err
 	}
@@ -135,6 +138,25 @@ func runRecon(ctx context.Context, r *reconApp, o reconRunOptions) (err error) {
 		}
 	}
 	return r.runDays(ctx, runner, job, &o, cfg)
+}
+
+// readingProgress draws a line of how far a bill is read, once it takes long.
+func (r *reconApp) readingProgress() func(path string, rows int64, part float64) {
+	var mu sync.Mutex
+	var path string
+	var draw func(rows, total int64)
+	return func(p string, rows int64, part float64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p != path {
+			path, draw = p, r.progressOf("reading "+filepath.Base(p))
+		}
+		total := int64(0)
+		if part > 0 {
+			total = int64(float64(rows) / part) // as long as its rows are as long as so far
+		}
+		draw(rows, total)
+	}
 }
 
 // runDays reconciles, reports every day as soon as it is done, and tells at the end.

@@ -46,9 +46,12 @@ const ctxEvery = 1024
 
 // BillFile is a bill in a file. Not safe for concurrent use.
 type BillFile struct {
-	Path  string
-	Opts  bill.Options
-	marks marks
+	Path string
+	Opts bill.Options
+	// Progress is told now and then how many rows were read, and to which byte; -1 in a
+	// packed file. Nil: nobody looks.
+	Progress func(rows, bytes int64)
+	marks    marks
 }
 
 // Name is the path.
@@ -71,6 +74,9 @@ func (b *BillFile) Read(ctx context.Context, yield func(*bill.Row) error) (repor
 				return nil, context.Cause(ctx)
 			}
 			b.marks.add(row.Line+1, r.Offset())
+			if b.Progress != nil {
+				b.Progress(int64(n), r.Offset())
+			}
 		}
 		if err := r.Next(&row); err != nil {
 			var rejected *bill.RowError

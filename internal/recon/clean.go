@@ -92,7 +92,8 @@ func (s *sieve) unbilled(ours []sift.Record) bool {
 	return true
 }
 
-// sameRows compares two multisets; it may sort them.
+// sameRows compares two multisets by their identities, which have the amounts in
+// them; it may sort them.
 func sameRows(a, b []sift.Record) bool {
 	if len(a) != len(b) {
 		return false
@@ -102,7 +103,7 @@ func sameRows(a, b []sift.Record) bool {
 		slices.SortFunc(b, compareRecords)
 	}
 	for i := range a {
-		if a[i].Row != b[i].Row || a[i].Fen != b[i].Fen {
+		if a[i].Row != b[i].Row {
 			return false
 		}
 	}
@@ -120,7 +121,7 @@ func feesFit(ours, trades []sift.Record) bool {
 }
 
 func compareRecords(a, b sift.Record) int {
-	return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Fen, b.Fen))
+	return cmp.Compare(a.Row, b.Row)
 }
 
 // fundSieve does the same for movements.

@@ -138,12 +138,12 @@ func (t *trades) move(file int, line uint32, r *bill.Row) error {
 	}
 	key := xxh3.HashSeed(number, t.opts.Seed)
 	if net != 0 {
-		if err := t.moves.Add(sift.Record{Key: key, Row: withFen(0, int64(net)), Fen: int64(net), Line: line, Meta: meta}); err != nil {
+		if err := t.moves.Add(sift.Record{Key: key, Row: moveRow(key, false, int64(net)), Fen: int64(net), Line: line, Meta: meta}); err != nil {
 			return err
 		}
 	}
 	if fee := feeFen(r.Fee); t.opts.Channel != bill.Alipay && r.Kind == pay.EntryPay && fee != 0 {
-		return t.moves.Add(sift.Record{Key: key, Row: withFen(1, -int64(fee)), Fen: -int64(fee), Line: line, Meta: meta})
+		return t.moves.Add(sift.Record{Key: key, Row: moveRow(key, true, -int64(fee)), Fen: -int64(fee), Line: line, Meta: meta})
 	}
 	return nil
 }
@@ -174,13 +174,10 @@ func (f *funds) add(file int, r *bill.Row) error {
 		return nil
 	case fundReturned, fundTrade, fundFee:
 	}
-	rec := sift.Record{Key: xxh3.HashSeed(fundNumber(r.ChannelTradeNo, r.ChannelRefundNo), f.opts.Seed), Fen: int64(net), Line: line, Meta: uint32(file)} //nolint:gosec // at most maxFiles
-	switch kind {
-	case fundFee:
-		rec.Row = 1
-	case fundReturned:
+	key := xxh3.HashSeed(fundNumber(r.ChannelTradeNo, r.ChannelRefundNo), f.opts.Seed)
+	rec := sift.Record{Key: key, Row: moveRow(key, kind == fundFee, int64(net)), Fen: int64(net), Line: line, Meta: uint32(file)} //nolint:gosec // at most maxFiles
+	if kind == fundReturned {
 		rec.Meta |= metaOdd
-	default:
 	}
 	if len(r.ChannelRefundNo) > 0 {
 		rec.Meta |= metaRefundIn

@@ -16,7 +16,7 @@
 //   - a carried row is one within the day-cut window before midnight that the other
 //     side may show tomorrow; it is expected until its deadline.
 //
-// Every input is streamed once, both sides at the same time. 32 bytes of a row are
+// Every input is streamed once, both sides at the same time. At most 32 bytes of a row are
 // kept (package sift), and orders whose rows agree by fingerprint are counted and
 // forgotten. The rows of all other orders are read again, whole, and judged by their
 // texts (judge.go, judge_rest.go, judge_fund.go): so a fingerprint never decides

@@ -49,6 +49,14 @@ func withFen(row uint64, fen int64) uint64 {
 	return row + uint64(fen)*0x9e3779b97f4a7c15 //nolint:gosec // wraps as it may
 }
 
+// moveRow is the identity of a movement with its amount: of the trade's or of its fee.
+func moveRow(key uint64, fee bool, net int64) uint64 {
+	if fee {
+		key = ^key
+	}
+	return withFen(key, net)
+}
+
 func fingerprintText(seed uint64, r *Row) (key, row uint64) {
 	return fingerprint(seed, r.Kind, []byte(orderOf(r)), []byte(r.RefundNo))
 }

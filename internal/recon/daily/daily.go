@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"paytool/internal/bill"
@@ -67,6 +68,9 @@ type Runner struct {
 	TempDir   string // "" is the system's
 	Seed      func() uint64
 	Log       *slog.Logger
+	// Progress is told how far a bill was read, in rows and in parts of 1 (0: not known);
+	// nil: nobody looks. Called from several goroutines.
+	Progress func(path string, rows int64, part float64)
 }
 
 // Run reconciles the days of every account, in order, and hands each outcome over.
@@ -182,6 +186,7 @@ func (r *Runner) reconcile(ctx context.Context, a Account, date string, in Input
 		FundOpening: opening.Fund, Memory: r.Memory, TempDir: r.TempDir, Seed: r.Seed(),
 	}
 	books := a.books(date, in)
+	r.watch(books.Trade)
 	books.Ours, books.Carried = &recon.OurFile{Path: in.Ours}, opening.Carried
 	result, err := recon.Run(ctx, opts, books)
 	var refused *bill.RefusedError
@@ -195,6 +200,20 @@ func (r *Runner) reconcile(ctx context.Context, a Account, date string, in Input
 		}}}
 	}
 	return result, err
+}
+
+// watch tells how far the trade bills, which are the largest files, are read.
+func (r *Runner) watch(bills []recon.BillBook) {
+	for _, b := range bills {
+		file, ok := b.(*recon.BillFile)
+		info, err := os.Stat(b.Name())
+		if r.Progress == nil || !ok || err != nil {
+			continue
+		}
+		file.Progress = func(rows, bytes int64) {
+			r.Progress(file.Path, rows, max(0, float64(bytes)/float64(max(1, info.Size()))))
+		}
+	}
 }
 
 // books opens nothing yet. WeChat's fund bills do not name the account.

@@ -1,5 +1,5 @@
 // Package sift joins two sides of many rows by fingerprint, in bounded memory. It
-// keeps 32 bytes of a row, partitioned by key, so that each partition fits the
+// keeps at most 32 bytes of a row, partitioned by key, so that each partition fits the
 // cache; beyond a budget they go to a temporary file. It knows no money: what makes
 // a group of rows clean is the caller's to say.
 package sift

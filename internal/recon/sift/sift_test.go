@@ -109,24 +109,30 @@ func TestJoinStops(t *testing.T) {
 	}
 }
 
-// TestKeyStore: Key and Row come back, with and without memory.
-func TestKeyStore(t *testing.T) {
+// TestNarrowStores: what they keep comes back, with and without memory.
+func TestNarrowStores(t *testing.T) {
 	t.Parallel()
+	testNarrow(t, narrow, NewKeyStore, 0)
+	testNarrow(t, lean, NewLeanStore, 1)
+}
+
+func testNarrow(t *testing.T, width int64, newStore func(*Budget, string) *Store, line uint32) {
+	t.Helper()
 	const rows = 300_000
 	for _, memory := range []int64{0, 1 << 20, 1 << 30} {
-		s := NewKeyStore(NewBudget(memory), t.TempDir())
+		s := newStore(NewBudget(memory), t.TempDir())
 		for i := range uint64(rows) {
-			if err := s.Add(Record{Key: i * 0x9e3779b97f4a7c15, Row: i}); err != nil {
+			if err := s.Add(Record{Key: i * 0x9e3779b97f4a7c15, Row: i, Line: line * uint32(i), Meta: 7 * line}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if spilled := s.Spilled() > 0; spilled != (memory < rows*narrow*wordSize) {
+		if spilled := s.Spilled() > 0; spilled != (memory < rows*width*wordSize) {
 			t.Errorf("with %d bytes of memory %d were spilled", memory, s.Spilled())
 		}
 		seen := make([]bool, rows)
 		err := Join(context.Background(), s, NewKeyStore(NewBudget(0), ""), 1, func() func(a, b []Record) error {
 			return func(a, b []Record) error {
-				if len(a) != 1 || len(b) != 0 || a[0].Key != a[0].Row*0x9e3779b97f4a7c15 || seen[a[0].Row] {
+				if len(a) != 1 || len(b) != 0 || a[0].Key != a[0].Row*0x9e3779b97f4a7c15 || a[0].Line != line*uint32(a[0].Row) || a[0].Meta != 7*line || seen[a[0].Row] {
 					t.Errorf("joined %v and %v", a, b)
 				}
 				seen[a[0].Row] = true
