@@ -39,3 +39,31 @@ func TestADoubtThatStaysOpenIsToldAndTakenBack(t *testing.T) {
 		}
 	})
 }
+
+// TestDoubtsAreSettledWithoutCreates: a group that creates were ejected from, and that
+// nobody creates in any more, settles what is in doubt all the same.
+func TestDoubtsAreSettledWithoutCreates(t *testing.T) {
+	eachKind(t, func(t *testing.T, b *bed) {
+		s := b.shop(t)
+		s.groups[0].fails(func(g *tamper) { g.begin = func() error { return asTold(order.NotCommitted) } })
+		for i := 0; s.engine.Fleet().Admitted(1); i++ {
+			if i == 1000 {
+				t.Fatal("creates did not eject the group")
+			}
+			s.create()
+		}
+		key := newKey()
+		tried, winner := s.draft(1, key, pay.Created), s.put(s.draft(2, key, pay.Created))
+		s.within(2, winner.No, func(ctx context.Context, tx order.Tx) error {
+			return tx.InsertDoubts(ctx, []order.Doubt{{OrderNo: tried.No, OldGroup: 1, Key: key, Attempt: 1, Amount: amount, Winner: winner.No, Created: b.clock.Now()}})
+		})
+		s.groups[0].heals()
+		eventually(t, "everything is settled", func() bool { return s.engine.Settle(s.ctx()).None() })
+		if s.engine.Fleet().Admitted(1) {
+			t.Fatal("the group was readmitted, and the test shows nothing")
+		}
+		if o := s.row(tried.No); o.State != pay.Void {
+			t.Errorf("the number in doubt is %s", o.State)
+		}
+	})
+}

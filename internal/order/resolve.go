@@ -24,7 +24,7 @@ func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open O
 		return Open{Failed: 1}
 	}
 	for _, d := range doubts {
-		if !e.fleet.Admitted(old.ID()) {
+		if e.out(old) {
 			open.Waiting++
 			continue
 		}

@@ -54,7 +54,7 @@ func (e *Engine) Settle(ctx context.Context) Open {
 
 func (e *Engine) settle(ctx context.Context, due time.Time) (open Open) {
 	for _, holder := range e.members {
-		if !e.fleet.Admitted(holder.ID()) {
+		if e.out(holder) {
 			open.Waiting++ // what it holds cannot be read
 			continue
 		}
@@ -71,6 +71,13 @@ func (e *Engine) settle(ctx context.Context, due time.Time) (open Open) {
 		}
 	}
 	return open
+}
+
+// out reports whether a group cannot be asked. One that only creates fail in can: with
+// no create to try it again it would stay ejected, and its doubts open, for ever.
+func (e *Engine) out(m *member) bool {
+	_, down := e.fleet.Down(m.ID())
+	return down
 }
 
 // livingTwin follows twin_of from an order to the one that is not VOID, reading

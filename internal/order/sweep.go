@@ -23,7 +23,7 @@ func (e *Engine) sweepHops(ctx context.Context, holder, above *member, due time.
 		if len(hops) == 0 {
 			return open
 		}
-		if !e.fleet.Admitted(above.ID()) {
+		if e.out(above) {
 			open.Waiting += len(hops)
 			return open
 		}
