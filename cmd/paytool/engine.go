@@ -53,11 +53,17 @@ func (a *app) openEngine(ctx context.Context) (*engine, error) {
 // openEngineSync is openEngine for commands that may trade durability for speed on
 // embedded groups: a process that is killed still loses nothing, a power cut may.
 func (a *app) openEngineSync(ctx context.Context, sync embedded.Sync) (*engine, error) {
+	return a.openEngineWith(ctx, sync, func(*order.Options) {})
+}
+
+// openEngineWith is openEngineSync for commands that change what the config says, or
+// listen to the engine.
+func (a *app) openEngineWith(ctx context.Context, sync embedded.Sync, adjust func(*order.Options)) (*engine, error) {
 	if a.dir != "" {
 		if a.configPath != "" {
 			return nil, usageError(errors.New("--dir and --config exclude each other: embedded groups have no config"))
 		}
-		return a.openEmbedded(ctx, a.dir, sync)
+		return a.openEmbedded(ctx, a.dir, sync, adjust)
 	}
 	cfg, err := a.loadConfig()
 	if err != nil {
@@ -68,12 +74,12 @@ func (a *app) openEngineSync(ctx context.Context, sync embedded.Sync) (*engine, 
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(cfg, groups, log, func(*order.Options) {})
+	return newEngine(cfg, groups, log, adjust)
 }
 
 // openEmbedded serves the embedded groups of a folder, or joins the process that
 // does.
-func (a *app) openEmbedded(ctx context.Context, dir string, sync embedded.Sync) (*engine, error) {
+func (a *app) openEmbedded(ctx context.Context, dir string, sync embedded.Sync, adjust func(*order.Options)) (*engine, error) {
 	log := a.logger(config.Log{Level: "warn"})
 	set, err := embedded.Open(ctx, embedded.Options{Dir: dir, Sync: sync, Log: log})
 	if err != nil {
@@ -81,7 +87,7 @@ func (a *app) openEmbedded(ctx context.Context, dir string, sync embedded.Sync) 
 	}
 	e, err := newEmbeddedEngine(set, embeddedSetup{
 		dir: dir, log: log, dsn: func(g embedded.Group) string { return g.DSN },
-		config: func(*config.Config) {}, options: func(*order.Options) {},
+		config: func(*config.Config) {}, options: adjust,
 	})
 	if err != nil {
 		return nil, errors.Join(err, set.Close())

@@ -13,7 +13,6 @@ import (
 	"paytool/internal/drill"
 	"paytool/internal/order"
 	"paytool/internal/pay"
-	"paytool/internal/store/embedded"
 )
 
 type loadOptions struct {
@@ -24,6 +23,8 @@ type loadOptions struct {
 	real     bool
 	seed     uint64
 	pay      bool
+	urls     []string
+	tokens   string // file
 }
 
 // settlePatience is how long a load waits for its doubts before it ends.
@@ -35,7 +36,7 @@ func newLoadCmd(a *app) *cobra.Command {
 		Use:   "load",
 		Short: "Send orders at a steady rate, whatever becomes of them",
 		Long: `Send orders at a steady rate to the configured groups, from an engine inside this
-process. The loop is open: latency counts from the moment an order was due, so a
+process, or with --url to engines that are being served. The loop is open: latency counts from the moment an order was due, so a
 frozen group shows as the wait that it is.
 
 With --pay the orders are paid on the built-in channel as buyers on a bad day would:
@@ -43,9 +44,14 @@ some late, some refused, some answers lost, some revoked, some refunded.
 
 Orders are shadow orders unless --real-orders is given. With --ledger each order
 is on disk before it is sent, and "paytool order verify" can prove afterwards that
-none was lost or doubled, even if this process was killed.`,
+none was lost or doubled, even if this process was killed.
+
+With --url no config is needed. Several URLs take turns; where a connection is refused
+the next one is asked, and where it breaks after sending the order is unknown until
+asking again with the same key has told.`,
 		Example: `  paytool load --rate 300 --for 20s --ledger run.jsonl
   paytool load --rate 100 --for 20s --pay -o json
+  paytool load --rate 300 --for 20s --url http://127.0.0.1:8080 --url http://127.0.0.1:8081
   paytool order verify --ledger run.jsonl`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runLoad(cmd.Context(), a, o) },
@@ -57,6 +63,8 @@ none was lost or doubled, even if this process was killed.`,
 	flags.BoolVar(&o.real, "real-orders", false, "real orders instead of shadow orders; for a sandbox")
 	flags.StringVar(&o.merchant, "merchant", "load", "merchant of --real-orders")
 	flags.BoolVar(&o.pay, "pay", false, "pay, revoke and refund the orders on the built-in channel")
+	flags.StringArrayVar(&o.urls, "url", nil, "an engine that is being served, instead of one in this process; may be repeated")
+	flags.StringVar(&o.tokens, "token-file", "", "file whose first token goes with each request to --url")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of the amounts and the buyers (default: drawn)")
 	return cmd
 }
@@ -69,11 +77,11 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	e, err := a.openEngineSync(ctx, embedded.Normal)
+	target, err := o.target(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
+	defer func() { err = errors.Join(err, target.close()) }()
 	if o.ledger != "" {
 		opts.Ledger, err = drill.CreateLedger(o.ledger, opts.LedgerHeader(time.Now()))
 		if err != nil {
@@ -85,12 +93,12 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 			}
 		}()
 	}
-	if err := e.start(ctx); err != nil {
+	if err := target.start(ctx); err != nil {
 		return err
 	}
 	var shown loadShown
-	var creator drill.Creator = e
-	till := drill.NewTill(e, order.System{}, drill.EverydayMix(), opts.Seed)
+	var creator drill.Creator = target
+	till := drill.NewTill(target, order.System{}, drill.EverydayMix(), opts.Seed)
 	if o.pay {
 		creator = till
 	}
@@ -102,7 +110,7 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 		shown.Till = &counts
 	}
 	a.err.Set("")
-	if open := e.settleAfterLoad(ctx); !open.None() {
+	if open := target.settleAfterLoad(ctx); !open.None() {
 		_, _ = fmt.Fprintf(a.err, "warning: not everything is settled yet (%d wait for a group that is out, %d failed); any running engine goes on with it, and so does `paytool order verify`\n", open.Waiting, open.Failed)
 	}
 	return errors.Join(loadErr, a.showLoad(shown))
@@ -162,10 +170,10 @@ func (a *app) showLoad(r loadShown) error {
 acked    %d (%.1f a second)
 failed   %d
 unknown  %d
-rejected %d
+rejected %d (p99 %.1f ms)
 dropped  %d
 latency  p50 %.1f ms, p99 %.1f ms, max %.1f ms, from the moment an order was due
-`, r.Attempted, loadTime(r.LoadResult), r.Acked, r.Rate, r.Failed, r.Unknown, r.Rejected, r.Dropped, r.P50Ms, r.P99Ms, r.MaxMs); err != nil || r.Till == nil {
+`, r.Attempted, loadTime(r.LoadResult), r.Acked, r.Rate, r.Failed, r.Unknown, r.Rejected, r.RejectedP99Ms, r.Dropped, r.P50Ms, r.P99Ms, r.MaxMs); err != nil || r.Till == nil {
 			return err
 		}
 		return writeTill(w, *r.Till)

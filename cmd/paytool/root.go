@@ -82,7 +82,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVarP(&a.output, "output", "o", outputTable, "what to print on stdout: table or json, lists also csv")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "log more on stderr")
 	root.AddCommand(
-		newDemoCmd(a), newOrderCmd(a), newTaskCmd(a), newShardCmd(a), newLoadCmd(a), newSimCmd(a), newSandboxCmd(a), newConfigCmd(a), newBillCmd(a), newReconCmd(a), newChannelCmd(a),
+		newDemoCmd(a), newServeCmd(a), newLimitCmd(a), newOrderCmd(a), newTaskCmd(a), newShardCmd(a), newLoadCmd(a), newDrillCmd(a), newSimCmd(a), newSandboxCmd(a), newConfigCmd(a), newBillCmd(a), newReconCmd(a), newChannelCmd(a),
 	)
 	return root
 }

@@ -45,6 +45,9 @@ const (
 type Config struct {
 	Engine Engine `yaml:"engine"`
 	Log    Log    `yaml:"log"`
+	// Environment is what these groups are for, such as production: a drill's plan has
+	// to name it. "" is none.
+	Environment string `yaml:"environment,omitempty"`
 	// StateDir holds what lies on this machine and not in the groups: the event log,
 	// the built-in channel's books, bills and the ledger of differences. Default: "paytool-state" beside the file.
 	StateDir string    `yaml:"state_dir"`

@@ -35,7 +35,7 @@ var refused = []struct {
 	{"nested too deep", strings.Repeat("[\n", 20_001), []string{"paytool.yaml:1: more than 20000 brackets: is this the right file?"}},
 	{"nested too deep in a line", strings.Repeat("- ", 16<<10), []string{"paytool.yaml:1: a line of more than 16384 bytes: is this the right file?"}},
 	{"two documents", group + "---\n" + group, []string{"paytool.yaml:1: more than one YAML document: keep one and remove the --- between them"}},
-	{"a word", "paytool\n", []string{"paytool.yaml:1: want keys: engine, log, state_dir, groups, accounts, recon"}},
+	{"a word", "paytool\n", []string{"paytool.yaml:1: want keys: engine, log, environment, state_dir, groups, accounts, recon"}},
 
 	// The reader's own words, without the text they quote.
 	{"open bracket", "engine: {}\ngroups: [", []string{"paytool.yaml:2: not valid YAML: sequence end token ']' not found"}},
@@ -45,7 +45,7 @@ var refused = []struct {
 
 	// Keys and kinds.
 	{"unknown keys", "engines: {}\nengine:\n  pol: 5\nlog: {file: x}\n" + group, []string{
-		"paytool.yaml:1: engines: unknown key; known here: engine, log, state_dir, groups, accounts, recon",
+		"paytool.yaml:1: engines: unknown key; known here: engine, log, environment, state_dir, groups, accounts, recon",
 		"paytool.yaml:3: engine.pol: unknown key; known here: " + engineKeys,
 		"paytool.yaml:4: log.file: unknown key; known here: level, format",
 	}},

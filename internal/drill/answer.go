@@ -40,11 +40,15 @@ func AnswerOf(err error) (a Answer, code string) {
 	return Failed, e.Code
 }
 
+// codeOverLimit is the HTTP API's word for a merchant, terminal or channel that has
+// had its share.
+const codeOverLimit = "over_limit"
+
 // refusal reports whether a code says no to the request itself, or turns it away
 // at the door, rather than tell of groups that failed.
 func refusal(code string) bool {
 	switch code {
-	case order.CodeOverloaded, order.CodeAmountMismatch, order.CodeAttemptOpen, order.CodeAttemptUnclear:
+	case order.CodeOverloaded, codeOverLimit, order.CodeAmountMismatch, order.CodeAttemptOpen, order.CodeAttemptUnclear:
 		return true
 	}
 	return strings.HasPrefix(code, "invalid_")

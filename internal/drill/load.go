@@ -51,10 +51,25 @@ type LoadOptions struct {
 	// Ledger, if not nil, holds every order before it is sent. It was created with
 	// LedgerHeader; closing it stays with the caller.
 	Ledger *Ledger
+	// Told, if not nil, hears what became of each order, in no order and concurrently.
+	// It must be fast: the load waits for it.
+	Told func(Sample)
 	// Progress, if not nil, is called about every second with the figures so far,
 	// from one goroutine that ends before Load returns.
 	Progress func(LoadResult)
 }
+
+// Sample is what became of one order of a load.
+type Sample struct {
+	Key    string
+	Due    time.Time // when it was to be sent; latency counts from then
+	Done   time.Time // when it was answered, or dropped
+	Answer Answer    // "" if it was dropped
+	Order  order.Order
+}
+
+// Dropped reports whether the order was never sent.
+func (s Sample) Dropped() bool { return s.Answer == "" }
 
 // LedgerHeader is the header of the ledger that goes with these options.
 func (o LoadOptions) LedgerHeader(started time.Time) Header {
@@ -118,6 +133,9 @@ func Load(ctx context.Context, c Creator, clock Clock, opts LoadOptions) (LoadRe
 	if opts.MaxInFlight == 0 {
 		opts.MaxInFlight = defaultMaxInFlight
 	}
+	if opts.Told == nil {
+		opts.Told = func(Sample) {}
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	start := clock.Now()
@@ -171,7 +189,7 @@ func (l *load) arrive(ctx context.Context) {
 		select {
 		case places <- struct{}{}:
 		default:
-			l.tally.dropped()
+			l.dropped(due, l.header.key(i))
 			continue
 		}
 		l.underWay.Go(func() {
@@ -186,7 +204,7 @@ func (l *load) arrive(ctx context.Context) {
 func (l *load) send(ctx context.Context, due time.Time, key string, amount pay.Fen) {
 	if l.opts.Ledger != nil {
 		if err := l.opts.Ledger.Intent(key, amount, 1, l.clock.Now()); err != nil {
-			l.tally.dropped()
+			l.dropped(due, key)
 			l.stop(err)
 			return
 		}
@@ -198,11 +216,17 @@ func (l *load) send(ctx context.Context, due time.Time, key string, amount pay.F
 	now := l.clock.Now()
 	answer, code := AnswerOf(err)
 	l.tally.answered(answer, now.Sub(due), now)
+	l.opts.Told(Sample{Key: key, Due: due, Done: now, Answer: answer, Order: o})
 	if l.opts.Ledger != nil {
 		if err := l.opts.Ledger.Result(Result{Key: key, Answer: answer, Order: o, Code: code, At: now}); err != nil {
 			l.stop(err)
 		}
 	}
+}
+
+func (l *load) dropped(due time.Time, key string) {
+	l.tally.dropped()
+	l.opts.Told(Sample{Key: key, Due: due, Done: l.clock.Now()})
 }
 
 // report calls Progress until ctx ends.

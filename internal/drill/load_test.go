@@ -84,9 +84,17 @@ func TestLoadCountsWaitForLedger(t *testing.T) {
 
 func TestLoadDropsWhatFindsNoPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		var underWay, most atomic.Int64
+		var underWay, most, told, toldDropped atomic.Int64
 		opts := loadOptions()
 		opts.MaxInFlight = 10
+		opts.Told = func(s Sample) {
+			switch {
+			case s.Dropped() && s.Done.Equal(s.Due):
+				toldDropped.Add(1)
+			case s.Answer == Acked && s.Done.Sub(s.Due) == 995*time.Millisecond && s.Order.Key.MerchantOrderNo == s.Key:
+				told.Add(1)
+			}
+		}
 		got, err := Load(t.Context(), creatorFunc(func(_ context.Context, r order.Request) (order.Order, error) {
 			most.Store(max(most.Load(), underWay.Add(1)))
 			defer underWay.Add(-1)
@@ -99,6 +107,9 @@ func TestLoadDropsWhatFindsNoPlace(t *testing.T) {
 		want := LoadResult{Attempted: 1000, Acked: 100, Dropped: 900, P50Ms: 995, P99Ms: 995, MaxMs: 995, Rate: 9.916}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("result (-want +got):\n%s", diff)
+		}
+		if told.Load() != 100 || toldDropped.Load() != 900 {
+			t.Errorf("told of %d acked and %d dropped orders, want 100 and 900", told.Load(), toldDropped.Load())
 		}
 		if most.Load() != 10 {
 			t.Errorf("%d orders under way at once, want 10", most.Load())

@@ -22,6 +22,8 @@ type LoadResult struct {
 	P50Ms     float64 `json:"p50_ms"`
 	P99Ms     float64 `json:"p99_ms"`
 	MaxMs     float64 `json:"max_ms"`
+	// RejectedP99Ms is how long the rejected ones took to hear so.
+	RejectedP99Ms float64 `json:"rejected_p99_ms"`
 	// Rate is acked orders a second, up to the last answer.
 	Rate float64 `json:"rate"`
 }
@@ -35,13 +37,18 @@ type tally struct {
 
 	mu      sync.Mutex
 	counts  LoadResult              // its figures of time are filled in by result
-	latency *hdrhistogram.Histogram // microseconds
+	latency *hdrhistogram.Histogram // microseconds, of what was tried
+	refusal *hdrhistogram.Histogram // of what was rejected
 	longest time.Duration
 	last    time.Time // of the last answer
 }
 
 func newTally(start time.Time) *tally {
-	return &tally{start: start, last: start, latency: hdrhistogram.New(1, maxLatency.Microseconds(), 3)}
+	return &tally{start: start, last: start, latency: newHistogram(), refusal: newHistogram()}
+}
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, maxLatency.Microseconds(), 3)
 }
 
 func (t *tally) arrived() {
@@ -71,10 +78,15 @@ func (t *tally) answered(a Answer, took time.Duration, at time.Time) {
 		t.counts.Failed++
 	case Rejected:
 		t.counts.Rejected++
+		record(t.refusal, took)
 		return
 	}
 	t.longest = max(t.longest, took)
-	_ = t.latency.RecordValue(max(0, min(took, maxLatency)).Microseconds()) // in range by min
+	record(t.latency, took)
+}
+
+func record(h *hdrhistogram.Histogram, took time.Duration) {
+	_ = h.RecordValue(max(0, min(took, maxLatency)).Microseconds()) // in range by min
 }
 
 // result is the figures so far. sending says how long a number of arrivals takes:
@@ -83,8 +95,9 @@ func (t *tally) result(sending func(arrivals int) time.Duration) LoadResult {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.counts
-	r.P50Ms = inMs(time.Duration(t.latency.ValueAtPercentile(50)) * time.Microsecond)
-	r.P99Ms = inMs(time.Duration(t.latency.ValueAtPercentile(99)) * time.Microsecond)
+	r.P50Ms = percentile(t.latency, 50)
+	r.P99Ms = percentile(t.latency, 99)
+	r.RejectedP99Ms = percentile(t.refusal, 99)
 	r.MaxMs = inMs(t.longest)
 	r.P99Ms = min(r.P99Ms, r.MaxMs) // the histogram rounds up
 	r.P50Ms = min(r.P50Ms, r.MaxMs)
@@ -92,6 +105,10 @@ func (t *tally) result(sending func(arrivals int) time.Duration) LoadResult {
 		r.Rate = round(float64(r.Acked) / elapsed.Seconds())
 	}
 	return r
+}
+
+func percentile(h *hdrhistogram.Histogram, p float64) float64 {
+	return inMs(time.Duration(h.ValueAtPercentile(p)) * time.Microsecond)
 }
 
 func inMs(d time.Duration) float64 { return round(float64(d) / float64(time.Millisecond)) }

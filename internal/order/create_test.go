@@ -49,6 +49,8 @@ func (g *fakeGroup) Find(_ context.Context, no pay.OrderNo, _ bool) (Order, erro
 	return Order{}, ErrNotFound
 }
 
+func (g *fakeGroup) Follow(context.Context) (bool, error) { return false, nil }
+
 func (g *fakeGroup) HopsSince(_ context.Context, since time.Time, limit int) ([]Hop, error) {
 	from := slices.IndexFunc(g.hops, func(h Hop) bool { return !h.Created.Before(since) })
 	if from < 0 {

@@ -19,6 +19,10 @@ type Group interface {
 	Prepare(ctx context.Context, weight int) error
 	// Info reads what the group says of itself, on its primary.
 	Info(ctx context.Context) (shard.Report, error)
+	// Follow asks all nodes of the group which of them is the primary and writes to
+	// that one from then on. It reports whether it is another one than before. Only
+	// one goroutine calls it, and Probe.
+	Follow(ctx context.Context) (moved bool, err error)
 	// Lease takes a slot for the holder, the preferred one if it is free. Asked
 	// again by the same holder it answers with the same slot.
 	Lease(ctx context.Context, holder, name string, prefer int, now, until time.Time) (Lease, error)

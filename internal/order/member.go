@@ -17,6 +17,8 @@ type member struct {
 	answers bool         // the primary gave that info when it was last asked
 	ledger  time.Time    // when the hop ledger was last read
 	back    time.Time    // since when the group takes orders; zero while it does not
+
+	followed time.Time // when another primary was last looked for; of the watch loop alone
 }
 
 func (m *member) hasJoined() bool {

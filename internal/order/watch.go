@@ -17,6 +17,10 @@ const (
 	releaseTimeout = time.Second
 )
 
+// followEvery is how often another primary is looked for while the one that is
+// known does not do: engines follow a failover within a second.
+const followEvery = 200 * time.Millisecond
+
 // watch keeps one group: joins it when it can be joined, then probes it, which
 // renews the lease as well. One probe is outstanding at any time.
 func (e *Engine) watch(ctx context.Context, m *member) {
@@ -41,6 +45,9 @@ func (e *Engine) beat(ctx context.Context, m *member) {
 	if ctx.Err() != nil {
 		return // an answer that we ourselves cut short says nothing
 	}
+	if (answer.Cause != "" || answer.Changed) && e.follow(ctx, m) {
+		return // the next beat joins it
+	}
 	if answer.Changed {
 		e.groupChanged(ctx, m, answer.Err)
 		return
@@ -52,6 +59,24 @@ func (e *Engine) beat(ctx context.Context, m *member) {
 		return
 	}
 	e.heard(e.fleet.Probed(m.ID(), e.env.Now(), answer.Cause))
+}
+
+// follow looks for another primary of the group, and reports whether there is one.
+func (e *Engine) follow(ctx context.Context, m *member) (moved bool) {
+	if e.env.Now().Sub(m.followed) < followEvery {
+		return false
+	}
+	m.followed = e.env.Now()
+	ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+	defer cancel()
+	moved, err := m.Follow(ctx)
+	if err != nil {
+		e.log.Warn("primary not known", logGroup, m.ID(), logErr, err)
+	}
+	if moved {
+		m.leave()
+	}
+	return moved
 }
 
 // groupChanged follows a group that answered but not as expected. Mostly its epoch
@@ -77,9 +102,13 @@ func (e *Engine) starting(g shard.GroupID) bool {
 	return false
 }
 
-// join prepares a group and takes a lease in it. A group that is silent costs one
-// probe's time, not the time of a migration.
+// join prepares a group and takes a lease in it, on the node that all of its nodes
+// together name as the primary: the config may be older than a failover, and so may
+// be what the server says that it names. A group that is silent costs a probe's
+// time, not the time of a migration.
 func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
+	m.followed = time.Time{}
+	e.follow(ctx, m)
 	quick, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
 	_, err := m.Info(quick)
 	cancel()

@@ -36,8 +36,11 @@ func renderConfig(m *marker) ([]byte, error) {
 		file.Engine.TagWidth = 2 // a group's number is its tag
 	}
 	for _, g := range m.Groups {
-		group := configGroup{Group: g.Group, Primary: m.Passwords.configNode(g.Ports[0])}
-		for _, port := range g.Ports[1:] {
+		group := configGroup{Group: g.Group, Primary: m.Passwords.configNode(g.Ports[g.Primary])}
+		for i, port := range g.Ports {
+			if i == g.Primary {
+				continue
+			}
 			group.Replicas = append(group.Replicas, m.Passwords.configNode(port))
 		}
 		file.Groups = append(file.Groups, group)

@@ -27,13 +27,13 @@ var own = regexp.MustCompile(`^(g[0-9]+|\.template(\.new)?|paytool\.yaml(\.bak|\
 // node is where one mariadbd lives and what it is to its group.
 type node struct {
 	group       int
-	index       int // 0 is the primary, 1 and up are replicas
+	index       int // 0 was made as the primary, 1 and up as replicas
 	port        int
 	primaryPort int
 	dir         string
 }
 
-func (n node) isPrimary() bool  { return n.index == 0 }
+func (n node) isPrimary() bool  { return n.port == n.primaryPort }
 func (n node) dataDir() string  { return filepath.Join(n.dir, "data") }
 func (n node) cnf() string      { return n.dir + ".cnf" } // not in dir, where only the server's user writes
 func (n node) errorLog() string { return filepath.Join(n.dir, "error.log") }
@@ -49,8 +49,9 @@ func (n node) role() string {
 	return RoleReplica
 }
 
+// folder is for good: it is not renamed with the node's role.
 func (n node) folder() string {
-	if n.isPrimary() {
+	if n.index == 0 {
 		return RolePrimary
 	}
 	return RoleReplica + strconv.Itoa(n.index)

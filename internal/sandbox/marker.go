@@ -29,7 +29,10 @@ type marker struct {
 
 type groupMark struct {
 	Group int   `json:"group"`
-	Ports []int `json:"ports"` // the primary's first
+	Ports []int `json:"ports"` // the first primary's first
+	// Primary is the place in Ports of the node that is the primary now. Others than
+	// the first were promoted: see SetPrimary.
+	Primary int `json:"primary,omitempty"`
 }
 
 type passwords struct {
@@ -71,7 +74,7 @@ func readMarker(l layout) (*marker, error) {
 		return nil, fmt.Errorf("read marker %s: version %d, this paytool knows %d: use the paytool that made it", l.marker(), m.Version, markerVersion)
 	}
 	for i, g := range m.Groups {
-		if g.Group != i+1 || len(g.Ports) < 1 {
+		if g.Group != i+1 || len(g.Ports) < 1 || g.Primary < 0 || g.Primary >= len(g.Ports) {
 			return nil, fmt.Errorf("read marker %s: entry %d is not group %d with its ports", l.marker(), i, i+1)
 		}
 	}
@@ -124,10 +127,11 @@ func (m *marker) byGroup(l layout) [][]node {
 	for _, g := range m.Groups {
 		var nodes []node
 		for i, port := range g.Ports {
-			n := node{group: g.Group, index: i, port: port, primaryPort: g.Ports[0]}
+			n := node{group: g.Group, index: i, port: port, primaryPort: g.Ports[g.Primary]}
 			n.dir = filepath.Join(l.in("g"+strconv.Itoa(g.Group)), n.folder())
 			nodes = append(nodes, n)
 		}
+		nodes[0], nodes[g.Primary] = nodes[g.Primary], nodes[0]
 		groups = append(groups, nodes)
 	}
 	return groups

@@ -19,7 +19,7 @@ func sample() *marker {
 	return &marker{
 		Version: markerVersion, UID: 102, GID: 105, Configured: 1,
 		Passwords: passwords{App: "aa", Monitor: "bb", Admin: "cc", Replication: "replpw"},
-		Groups:    []groupMark{{1, []int{20001, 20002, 20003}}, {2, []int{20004, 20005}}},
+		Groups:    []groupMark{{Group: 1, Ports: []int{20001, 20002, 20003}}, {Group: 2, Ports: []int{20004, 20005}}},
 	}
 }
 
@@ -96,7 +96,7 @@ func TestNodesHaveTheirOwn(t *testing.T) {
 	t.Parallel()
 	m := &marker{}
 	for g := 1; g <= maxGroups; g++ {
-		m.Groups = append(m.Groups, groupMark{g, make([]int, maxReplicas+1)})
+		m.Groups = append(m.Groups, groupMark{Group: g, Ports: make([]int, maxReplicas+1)})
 	}
 	ids, dirs := map[int]bool{}, map[string]bool{}
 	for _, n := range m.nodes("/s") {

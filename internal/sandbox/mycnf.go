@@ -47,10 +47,12 @@ rpl_semi_sync_master_wait_no_slave=ON
 `
 
 // Semi-sync's master side is for the primary only: on a replica it makes the
-// applier wait for acknowledgements that never come.
+// applier wait for acknowledgements that never come. A primary that was killed and
+// comes back as a replica cuts off, by init_rpl_role, what it had written and nobody
+// had acknowledged: the new primary does not have it.
 const (
 	primaryCnf = "rpl_semi_sync_master_enabled=ON\n"
-	replicaCnf = "read_only=ON\nrpl_semi_sync_slave_enabled=ON\n"
+	replicaCnf = "read_only=ON\nrpl_semi_sync_slave_enabled=ON\ninit_rpl_role=SLAVE\n"
 )
 
 // renderCnf is the option file of a node. Paths are not in it: they go on the

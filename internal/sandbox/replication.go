@@ -16,8 +16,8 @@ const readyTimeout = 30 * time.Second
 // primarySQL and replicaSQL bring a node back to its option file's settings,
 // which a drill may have changed since its start.
 const (
-	primarySQL = "SET GLOBAL read_only=OFF, rpl_semi_sync_master_wait_point=AFTER_SYNC, rpl_semi_sync_master_timeout=2000, rpl_semi_sync_master_wait_no_slave=ON, rpl_semi_sync_master_enabled=ON"
-	replicaSQL = "SET GLOBAL read_only=ON, rpl_semi_sync_slave_enabled=ON"
+	primarySQL = "SET GLOBAL read_only=OFF, rpl_semi_sync_slave_enabled=OFF, rpl_semi_sync_master_wait_point=AFTER_SYNC, rpl_semi_sync_master_timeout=2000, rpl_semi_sync_master_wait_no_slave=ON, rpl_semi_sync_master_enabled=ON"
+	replicaSQL = "SET GLOBAL read_only=ON, rpl_semi_sync_master_enabled=OFF, rpl_semi_sync_slave_enabled=ON"
 )
 
 // changeMasterSQL takes the primary's port and the password.
@@ -68,9 +68,12 @@ func (b *box) join(ctx context.Context, n node) error {
 		return err
 	}
 	var steps []string
+	changeMaster := fmt.Sprintf(changeMasterSQL, n.primaryPort, b.marker.Passwords.Replication)
 	switch {
+	case st == nil: // new, or a primary until now: then what it wrote counts as replicated
+		steps = []string{changeMaster + ", MASTER_DEMOTE_TO_SLAVE=1", "START SLAVE"}
 	case st["Master_Host"] != "127.0.0.1" || st["Master_Port"] != strconv.Itoa(n.primaryPort) || st["Using_Gtid"] != "Slave_Pos":
-		steps = []string{"STOP SLAVE", fmt.Sprintf(changeMasterSQL, n.primaryPort, b.marker.Passwords.Replication), "START SLAVE"}
+		steps = []string{"STOP SLAVE", changeMaster, "START SLAVE"}
 	case !st.running() || !semi.replica:
 		// The receiver is restarted too: it asks for semi-sync only when it
 		// connects.

@@ -141,7 +141,7 @@ func (b *box) up(ctx context.Context) error {
 	if err := b.ensureTemplate(ctx); err != nil {
 		return err
 	}
-	if err := b.startNodes(ctx); err != nil {
+	if err := b.startNodes(ctx, b.marker.nodes(b.layout)); err != nil {
 		return err
 	}
 	groups, gctx := errgroup.WithContext(ctx)
@@ -154,14 +154,14 @@ func (b *box) up(ctx context.Context) error {
 	return b.ensureConfig()
 }
 
-func (b *box) startNodes(ctx context.Context) error {
+func (b *box) startNodes(ctx context.Context, nodes []node) error {
 	running, err := processesUnder(b.layout, b.user)
 	if err != nil {
 		return err
 	}
 	starts, sctx := errgroup.WithContext(ctx)
 	starts.SetLimit(16) // beyond that nodes only wait for each other's disk
-	for _, n := range b.marker.nodes(b.layout) {
+	for _, n := range nodes {
 		p, alive := running[n.dataDir()]
 		starts.Go(func() error {
 			if alive {

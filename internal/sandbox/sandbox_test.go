@@ -37,6 +37,7 @@ func TestLife(t *testing.T) {
 		{"accounts have their rights and no more", accountsAreLimited},
 		{"up again changes nothing", upAgainChangesNothing},
 		{"a killed primary comes back on its port", killedPrimaryComesBack},
+		{"one node starts alone", nodeStartsAlone},
 		{"a frozen node does not hold up inspect", frozenNodeIsSeen},
 		{"up undoes what drills do", upUndoesFaults},
 		{"up restores semi-sync without a write", upRestoresSemiSync},
@@ -132,6 +133,50 @@ func killedPrimaryComesBack(t *testing.T, l *life) {
 		t.Errorf("signal to the process that was killed: %v, want %v", err, os.ErrProcessDone)
 	}
 	l.write(t, "INSERT INTO pay.canary VALUES (1)")
+}
+
+// nodeStartsAlone: one node is started again, and all else is left as it is.
+func nodeStartsAlone(t *testing.T, l *life) {
+	old := l.st.Nodes[1]
+	if err := sandbox.StartNode(t.Context(), l.dir, old.Port); err != nil {
+		t.Fatal(err)
+	}
+	if state := old.Identity().State(); state != sandbox.Running {
+		t.Errorf("a node that ran is %s after a start", state)
+	}
+	l.signal(t, old, syscall.SIGSTOP)
+	awaitState(t, old, sandbox.Stopped)
+	if err := sandbox.StartNode(t.Context(), l.dir, old.Port); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, old, sandbox.Stopped) // as it was
+	l.signal(t, old, syscall.SIGKILL)
+	if err := sandbox.StartNode(t.Context(), l.dir, old.Port); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, old, sandbox.Ended)
+	l.inspect(t)
+	now := l.st.Nodes[1].Identity()
+	if now == old.Identity() || now.State() != sandbox.Running {
+		t.Errorf("the node's process is %+v and %s, it was %+v", now, now.State(), old.Identity())
+	}
+	if id, err := sandbox.Identify(now.PID); err != nil || id != now {
+		t.Errorf("process %d is %+v, %v; want %+v", now.PID, id, err, now)
+	}
+	if err := sandbox.StartNode(t.Context(), l.dir, 1); err == nil || !strings.Contains(err.Error(), "no node of it has port 1") {
+		t.Errorf("a node that there is not: %v", err)
+	}
+}
+
+func awaitState(t *testing.T, n sandbox.Node, want sandbox.ProcessState) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for n.Identity().State() != want {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is %s, want %s", n.PID, n.Identity().State(), want)
+		}
+		time.Sleep(time.Millisecond) // between two looks
+	}
 }
 
 func frozenNodeIsSeen(t *testing.T, l *life) {

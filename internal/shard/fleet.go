@@ -238,6 +238,7 @@ func (f *Fleet) Down(g GroupID) (Cause, bool) {
 type Status struct {
 	Group    Group
 	Ejection *Ejection // nil while the group is admitted
+	InFlight int       // creates under way, from this instance
 	Tags     []pay.Tag
 }
 
@@ -248,7 +249,7 @@ func (f *Fleet) Snapshot() []Status {
 	all := make([]Status, 0, len(f.topo.Groups))
 	for _, g := range f.topo.Groups {
 		m := f.members[g.ID]
-		s := Status{Group: g, Tags: f.topo.TagsOf(g.ID)}
+		s := Status{Group: g, InFlight: m.flights.started.Len(), Tags: f.topo.TagsOf(g.ID)}
 		if m.health.ejected != nil {
 			e := *m.health.ejected
 			s.Ejection = &e

@@ -272,6 +272,9 @@ func (s *server) openDoubts() (n int) {
 	return n
 }
 
+// Follow has nobody to follow: a simulated group is one server.
+func (l *link) Follow(context.Context) (bool, error) { return false, nil }
+
 func (l *link) HopsSince(ctx context.Context, since time.Time, limit int) (hops []order.Hop, err error) {
 	err = l.read(ctx, func(s *server) {
 		var found []*order.Hop

@@ -54,7 +54,7 @@ const primaryShare = 0.6
 // attempt. What the primary acknowledged, at least one replica has received;
 // which one is not known, so that the replicas answer for it only all together.
 func (g *Group) FindKeyFresh(ctx context.Context, key pay.Key, down bool) ([]order.Order, error) {
-	if len(g.replicas) == 0 {
+	if len(g.replicas()) == 0 {
 		return g.FindKey(ctx, key)
 	}
 	var primary error
@@ -75,9 +75,10 @@ func (g *Group) FindKeyFresh(ctx context.Context, key pay.Key, down bool) ([]ord
 }
 
 func (g *Group) findKeyOnReplicas(ctx context.Context, key pay.Key) ([]order.Order, error) {
-	answers, errs := make([][]order.Order, len(g.replicas)), make([]error, len(g.replicas))
+	replicas := g.replicas()
+	answers, errs := make([][]order.Order, len(replicas)), make([]error, len(replicas))
 	var wg sync.WaitGroup
-	for i, n := range g.replicas {
+	for i, n := range replicas {
 		wg.Go(func() {
 			errs[i] = n.appliedAll(ctx)
 			if errs[i] == nil {

@@ -101,7 +101,7 @@ func TestFindKeyFreshRefusesAReplicaThatHasNotAppliedAll(t *testing.T) {
 		t.Fatalf("moved: %v, %v", done, err)
 	}
 	eventually(t, "it is received and not applied", func() bool {
-		r, err := readReplication(ctx, b.group.replicas[0].monitor)
+		r, err := readReplication(ctx, b.group.replicas()[0].monitor)
 		return err == nil && r.sql && r.received != r.applied
 	})
 	if rows, err := b.group.FindKeyFresh(ctx, o.Key, true); err == nil {
@@ -134,7 +134,7 @@ func TestFindKeyFreshRefusesARestartedReplica(t *testing.T) {
 	b.exec(1, "STOP SLAVE")
 	b.exec(1, "START SLAVE")
 	eventually(t, "the replica seems to have applied all", func() bool {
-		r, err := readReplication(ctx, b.group.replicas[0].monitor)
+		r, err := readReplication(ctx, b.group.replicas()[0].monitor)
 		return err == nil && r.sql && r.received == r.applied
 	})
 	if rows, err := b.group.FindKeyFresh(ctx, o.Key, true); err == nil {

@@ -59,17 +59,17 @@ func (g *Group) SetWeight(ctx context.Context, weight int, state shard.GroupStat
 
 // change runs one transaction of the topology's. ErrOldEpoch comes back as it is.
 func (g *Group) change(ctx context.Context, doing string, f func(tx *sql.Tx) error) error {
-	tx, err := g.primary.db.BeginTx(ctx, nil)
+	tx, err := g.primary().db.BeginTx(ctx, nil)
 	if err != nil {
-		return g.primary.fail(doing, err, beforeCommit)
+		return g.primary().fail(doing, err, beforeCommit)
 	}
 	defer tx.Rollback()
 	if err := f(tx); errors.Is(err, ErrOldEpoch) {
-		return fmt.Errorf("%s on %s: %w", doing, g.primary.name, err)
+		return fmt.Errorf("%s on %s: %w", doing, g.primary().name, err)
 	} else if err != nil {
-		return g.primary.fail(doing, err, beforeCommit)
+		return g.primary().fail(doing, err, beforeCommit)
 	}
-	return g.primary.fail(doing, tx.Commit(), atCommit)
+	return g.primary().fail(doing, tx.Commit(), atCommit)
 }
 
 // affected is the number of rows that a statement matched.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,22 +49,33 @@ const (
 
 // Group is one database group. It is safe for concurrent use.
 type Group struct {
-	id       shard.GroupID
-	log      *slog.Logger
-	primary  *node
-	replicas []*node
-	prober   *prober
+	id   shard.GroupID
+	log  *slog.Logger
+	cfg  Config
+	crew atomic.Pointer[crew] // who does what; another one after a failover, see Follow
 
-	uid  atomic.Pointer[string]   // of the server that may write, nil while unknown
+	switching sync.Mutex   // held by the one Follow under way
+	epoch     atomic.Int64 // the highest at which the primary was known, 0 before
+
 	beat atomic.Pointer[lastBeat] // the last acknowledged probe
 	turn atomic.Uint32            // round robin of replicas
 }
 
+// crew is who does what in a group. It is not changed, but replaced as a whole.
+type crew struct {
+	primary  *node
+	replicas []*node
+	prober   *prober // of the primary
+}
+
 // node is one server with its pools.
 type node struct {
-	name    string // for people: "g1/primary 127.0.0.1:3306"
-	role    string
-	addr    string
+	name string // for people, by its place in the config: "g1/primary 127.0.0.1:3306"
+	addr string
+	dsn  string
+	// uid is the server's own id, held against every new connection; nil while any
+	// server will do, as on a replica.
+	uid     atomic.Pointer[string]
 	db      *sql.DB // orders
 	scan    *sql.DB // long reads
 	monitor *sql.DB
@@ -78,7 +90,6 @@ const (
 // Open sets up a group without touching the network: servers are dialled when
 // they are first asked. An error is a mistake in the configuration.
 func Open(cfg Config, log *slog.Logger) (*Group, error) {
-	g := &Group{id: cfg.Group, log: log.With("group", cfg.Group)}
 	if cfg.Pool == 0 {
 		cfg.Pool = defaultPool
 	}
@@ -88,27 +99,36 @@ func Open(cfg Config, log *slog.Logger) (*Group, error) {
 	if cfg.IOTimeout == 0 {
 		cfg.IOTimeout = defaultIOTimeout
 	}
+	g := &Group{id: cfg.Group, log: log.With("group", cfg.Group), cfg: cfg}
+	c := &crew{}
+	g.crew.Store(c)
 	var err error
-	if g.primary, err = g.openNode(cfg, cfg.Primary, RolePrimary, RolePrimary); err != nil {
+	if c.primary, err = g.openNode(cfg, cfg.Primary, RolePrimary); err != nil {
 		return nil, err
 	}
 	for i, r := range cfg.Replicas {
-		n, err := g.openNode(cfg, r, RoleReplica, fmt.Sprintf("replica%d", i+1))
+		n, err := g.openNode(cfg, r, fmt.Sprintf("replica%d", i+1))
 		if err != nil {
 			return nil, errors.Join(err, g.Close())
 		}
-		g.replicas = append(g.replicas, n)
+		c.replicas = append(c.replicas, n)
 	}
-	probes, err := g.openPool(cfg, g.primary, cfg.Primary.DSN, cfg.IOTimeout, sparePool)
-	if err != nil {
+	if c.prober, err = g.openProber(c.primary); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	g.prober = newProber(g.primary.name, probes, g.log)
 	return g, nil
 }
 
-func (g *Group) openNode(cfg Config, at Node, role, label string) (*node, error) {
-	n := &node{role: role, name: fmt.Sprintf("g%d/%s", cfg.Group, label)}
+func (g *Group) openProber(n *node) (*prober, error) {
+	probes, err := g.openPool(g.cfg, n, n.dsn, g.cfg.IOTimeout, sparePool)
+	if err != nil {
+		return nil, err
+	}
+	return newProber(n.name, probes, g.log), nil
+}
+
+func (g *Group) openNode(cfg Config, at Node, label string) (*node, error) {
+	n := &node{dsn: at.DSN, name: fmt.Sprintf("g%d/%s", cfg.Group, label)}
 	if at.MonitorDSN == "" {
 		at.MonitorDSN = at.DSN
 	}
@@ -145,11 +165,7 @@ func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size
 	if err != nil {
 		return nil, errDSN(n.name)
 	}
-	own := &connector{Connector: inner, node: n.name}
-	if n.role == RolePrimary {
-		own.uid = &g.uid
-	}
-	db := sql.OpenDB(own)
+	db := sql.OpenDB(&connector{Connector: inner, node: n.name, uid: &n.uid})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
@@ -185,8 +201,8 @@ func (g *Group) ID() shard.GroupID { return g.id }
 // Close closes all connections. Calls under way end with an error.
 func (g *Group) Close() error {
 	var errs []error
-	if g.prober != nil {
-		errs = append(errs, g.prober.close())
+	if p := g.crew.Load().prober; p != nil {
+		errs = append(errs, p.close())
 	}
 	for _, n := range g.nodes() {
 		errs = append(errs, n.close())
@@ -194,9 +210,17 @@ func (g *Group) Close() error {
 	return errors.Join(errs...)
 }
 
+func (g *Group) primary() *node    { return g.crew.Load().primary }
+func (g *Group) replicas() []*node { return g.crew.Load().replicas }
+
 // nodes lists the primary and then the replicas.
-func (g *Group) nodes() []*node {
-	return append([]*node{g.primary}, g.replicas...)
+func (g *Group) nodes() []*node { return g.crew.Load().nodes() }
+
+func (c *crew) nodes() []*node {
+	if c.primary == nil {
+		return nil
+	}
+	return append([]*node{c.primary}, c.replicas...)
 }
 
 func (n *node) close() error {

@@ -23,12 +23,12 @@ const sessionSQL = `SET /*M! tx_isolation='READ-COMMITTED', *//*!80000 transacti
 // empty on the embedded server.
 const uidColumn = `COALESCE(/*M! @@global.server_uid, *//*!80000 @@global.server_uuid, */ '', '')`
 
-// connector sets up each new connection and, on a primary, refuses the server
-// when it is not the one that may write.
+// connector sets up each new connection and refuses a server with another uid than
+// the node's, which is known of a primary: it is not the one that may write.
 type connector struct {
 	driver.Connector
 	node string
-	uid  *atomic.Pointer[string] // nil where any server will do
+	uid  *atomic.Pointer[string] // nil inside where any server will do
 }
 
 // Connect costs two round trips more than the driver's own.
@@ -47,9 +47,6 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *connector) setUp(ctx context.Context, conn driver.Conn) error {
 	if err := execOn(ctx, conn, sessionSQL); err != nil {
 		return err
-	}
-	if c.uid == nil {
-		return nil
 	}
 	want := c.uid.Load()
 	if want == nil {

@@ -14,11 +14,11 @@ import (
 // Doubts lists open doubts about tries in the group old, the oldest first.
 func (g *Group) Doubts(ctx context.Context, old shard.GroupID, limit int) ([]order.Doubt, error) {
 	doubts, err := g.readDoubts(ctx, old, limit)
-	return doubts, g.primary.fail(fmt.Sprintf("list doubts about group %d", old), err, beforeCommit)
+	return doubts, g.primary().fail(fmt.Sprintf("list doubts about group %d", old), err, beforeCommit)
 }
 
 func (g *Group) readDoubts(ctx context.Context, old shard.GroupID, limit int) ([]order.Doubt, error) {
-	rows, err := g.primary.db.QueryContext(ctx, `SELECT order_no, old_group, merchant_id, merchant_order_no, attempt, amount_fen, shadow, winner, created_ms
+	rows, err := g.primary().db.QueryContext(ctx, `SELECT order_no, old_group, merchant_id, merchant_order_no, attempt, amount_fen, shadow, winner, created_ms
 FROM doubts WHERE old_group=? AND settled_ms=0 ORDER BY created_ms, order_no LIMIT ?`, old, limit)
 	if err != nil {
 		return nil, err
@@ -44,27 +44,27 @@ FROM doubts WHERE old_group=? AND settled_ms=0 ORDER BY created_ms, order_no LIM
 
 // SettleDoubt closes a doubt. The first settlement stays.
 func (g *Group) SettleDoubt(ctx context.Context, no pay.OrderNo, how order.Settlement, at time.Time) error {
-	_, err := g.primary.db.ExecContext(ctx, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, no.String())
-	return g.primary.fail(fmt.Sprintf("settle the doubt about order %s", no), err, atCommit)
+	_, err := g.primary().db.ExecContext(ctx, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, no.String())
+	return g.primary().fail(fmt.Sprintf("settle the doubt about order %s", no), err, atCommit)
 }
 
 // OpenDoubts counts the doubts that are not settled.
 func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
-	err = g.primary.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0").Scan(&n)
-	return n, g.primary.fail("count open doubts", err, beforeCommit)
+	err = g.primary().db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0").Scan(&n)
+	return n, g.primary().fail("count open doubts", err, beforeCommit)
 }
 
 // Hops lists open hops past a group whose time has come, by order number.
 func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
-	hops, err := readHops(ctx, g.primary.db, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
-	return hops, g.primary.fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
+	hops, err := readHops(ctx, g.primary().db, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
+	return hops, g.primary().fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
 }
 
 // HopsSince lists the hops dated at a time or later, open or closed, the oldest
 // first.
 func (g *Group) HopsSince(ctx context.Context, since time.Time, limit int) ([]order.Hop, error) {
-	hops, err := readHops(ctx, g.primary.db, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
-	return hops, g.primary.fail("read the hop ledger", err, beforeCommit)
+	hops, err := readHops(ctx, g.primary().db, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
+	return hops, g.primary().fail("read the hop ledger", err, beforeCommit)
 }
 
 func readHops(ctx context.Context, db querier, where string, args ...any) ([]order.Hop, error) {
@@ -95,9 +95,9 @@ func (g *Group) AskedHops(ctx context.Context, above shard.GroupID, orders []pay
 			args = append(args, no.String())
 		}
 		query := `UPDATE hops SET due_ms=?, closed=? WHERE above_group=? AND closed=0 AND order_no IN ` + tuples(1, n) //nolint:gosec // placeholders
-		_, err := g.primary.db.ExecContext(ctx, query, args...)
+		_, err := g.primary().db.ExecContext(ctx, query, args...)
 		if err != nil {
-			return g.primary.fail(fmt.Sprintf("record that group %d was asked about %d orders", above, n), err, atCommit)
+			return g.primary().fail(fmt.Sprintf("record that group %d was asked about %d orders", above, n), err, atCommit)
 		}
 		orders = orders[n:]
 	}

@@ -39,7 +39,7 @@ func BenchmarkDossiers(b *testing.B) {
 			bed := open(b)
 			bed.fillDay(b, rows)
 			for v := range 3 {
-				if _, err := bed.group.primary.scan.ExecContext(context.Background(), "INSERT INTO outbox ("+moveColumns+`)
+				if _, err := bed.group.primary().scan.ExecContext(context.Background(), "INSERT INTO outbox ("+moveColumns+`)
 SELECT tag, order_no, ?, merchant_id, created_ms, 0, 'created', 'paying', 'pay', 'op', 'wechat account mch1' FROM orders`, v+1); err != nil {
 					b.Fatal(err)
 				}
@@ -78,7 +78,7 @@ func (b *bed) fillDay(t testing.TB, rows int) {
 				toMS(o.Created), toMS(o.PaidAt), toMS(o.Updated), "", o.Shadow, o.Version, o.OpID, o.RiskDouble, int64(0), int64(0), o.Tries, o.No.Tag(), 1)
 		}
 		query := strings.Split(insertOrderSQL, "VALUES")[0] + "VALUES " + tuples(atOnce, len(args)/atOnce)
-		if _, err := b.group.primary.db.ExecContext(context.Background(), query, args...); err != nil {
+		if _, err := b.group.primary().db.ExecContext(context.Background(), query, args...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,19 +15,19 @@ const insertJournalSQL = `INSERT INTO journal (order_no, holder, until_ms, answe
 // LeaseJournal takes or renews a lease. An answer that is recorded stays.
 func (g *Group) LeaseJournal(ctx context.Context, e order.JournalEntry, now time.Time) (bool, error) {
 	doing := fmt.Sprintf("lease the journal of order %s", e.OrderNo)
-	n, err := affected(g.primary.db.ExecContext(ctx, "UPDATE journal SET holder=?, until_ms=? WHERE order_no=? AND answer='' AND (holder=? OR until_ms<=?)",
+	n, err := affected(g.primary().db.ExecContext(ctx, "UPDATE journal SET holder=?, until_ms=? WHERE order_no=? AND answer='' AND (holder=? OR until_ms<=?)",
 		e.Holder, toMS(e.Until), e.OrderNo.String(), e.Holder, toMS(now)))
 	if err != nil || n > 0 {
-		return n > 0, g.primary.fail(doing, err, atCommit)
+		return n > 0, g.primary().fail(doing, err, atCommit)
 	}
-	_, err = g.primary.db.ExecContext(ctx, insertJournalSQL, e.OrderNo.String(), e.Holder, toMS(e.Until), toMS(now))
+	_, err = g.primary().db.ExecContext(ctx, insertJournalSQL, e.OrderNo.String(), e.Holder, toMS(e.Until), toMS(now))
 	if isAnswer(err, errDuplicate) {
 		return false, nil
 	}
 	if err == nil { // nobody comes back for a lease whose order's group is well again
-		_, err = g.primary.db.ExecContext(ctx, "DELETE FROM journal WHERE answer='' AND until_ms<=?", toMS(now.Add(-leaseRemains)))
+		_, err = g.primary().db.ExecContext(ctx, "DELETE FROM journal WHERE answer='' AND until_ms<=?", toMS(now.Add(-leaseRemains)))
 	}
-	return err == nil, g.primary.fail(doing, err, atCommit)
+	return err == nil, g.primary().fail(doing, err, atCommit)
 }
 
 // leaseRemains is how long after its end a lease without an answer is kept.
@@ -80,12 +80,12 @@ func (g *Group) Journal(ctx context.Context, no pay.OrderNo, limit int) ([]order
 	if !no.IsZero() {
 		where, args = where+" AND order_no=?", append(args, no.String())
 	}
-	entries, err := readAll(ctx, g.primary.db, scanJournal, selectJournalSQL+where+" ORDER BY created_ms, order_no LIMIT ?", append(args, limit)...)
-	return entries, g.primary.fail("read the journal", err, beforeCommit)
+	entries, err := readAll(ctx, g.primary().db, scanJournal, selectJournalSQL+where+" ORDER BY created_ms, order_no LIMIT ?", append(args, limit)...)
+	return entries, g.primary().fail("read the journal", err, beforeCommit)
 }
 
 // DropJournal removes an entry, if there is one.
 func (g *Group) DropJournal(ctx context.Context, no pay.OrderNo) error {
-	_, err := g.primary.db.ExecContext(ctx, "DELETE FROM journal WHERE order_no=?", no.String())
-	return g.primary.fail(fmt.Sprintf("drop the journal of order %s", no), err, atCommit)
+	_, err := g.primary().db.ExecContext(ctx, "DELETE FROM journal WHERE order_no=?", no.String())
+	return g.primary().fail(fmt.Sprintf("drop the journal of order %s", no), err, atCommit)
 }

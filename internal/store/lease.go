@@ -60,7 +60,7 @@ func (g *Group) Lease(ctx context.Context, holder, name string, prefer int, now,
 	for range pay.MaxInstance + 1 { // each round that is lost was won by another instance
 		used, err := g.slots(ctx)
 		if err != nil {
-			return order.Lease{}, g.primary.fail(doing, err, beforeCommit)
+			return order.Lease{}, g.primary().fail(doing, err, beforeCommit)
 		}
 		s, exists, ok := chooseSlot(used, holder, prefer, now)
 		if !ok {
@@ -68,7 +68,7 @@ func (g *Group) Lease(ctx context.Context, holder, name string, prefer int, now,
 		}
 		lease, taken, err := g.take(ctx, s, exists, holder, name, now, until)
 		if err != nil {
-			return order.Lease{}, g.primary.fail(doing, err, atCommit)
+			return order.Lease{}, g.primary().fail(doing, err, atCommit)
 		}
 		if taken {
 			return lease, nil
@@ -78,11 +78,11 @@ func (g *Group) Lease(ctx context.Context, holder, name string, prefer int, now,
 }
 
 func (g *Group) leaseFault(reason string) error {
-	return &order.Fault{Outcome: order.NotCommitted, Cause: shard.Starting, Err: fmt.Errorf("take a lease on %s: %s", g.primary.name, reason)}
+	return &order.Fault{Outcome: order.NotCommitted, Cause: shard.Starting, Err: fmt.Errorf("take a lease on %s: %s", g.primary().name, reason)}
 }
 
 func (g *Group) slots(ctx context.Context) ([]slot, error) {
-	rows, err := g.primary.db.QueryContext(ctx, "SELECT slot, holder, until_ms, floor_s, high_s FROM instances")
+	rows, err := g.primary().db.QueryContext(ctx, "SELECT slot, holder, until_ms, floor_s, high_s FROM instances")
 	if err != nil {
 		return nil, err
 	}
@@ -106,14 +106,14 @@ func (g *Group) take(ctx context.Context, s slot, exists bool, holder, name stri
 		l.Floor = s.floor // its own high-water second is no bar to the holder
 	}
 	if !exists {
-		_, err := g.primary.db.ExecContext(ctx, `INSERT INTO instances (slot, holder, name, n, at_ms, until_ms, floor_s, high_s, epoch)
+		_, err := g.primary().db.ExecContext(ctx, `INSERT INTO instances (slot, holder, name, n, at_ms, until_ms, floor_s, high_s, epoch)
 VALUES (?, ?, ?, 0, ?, ?, 0, 0, 0)`, s.number, holder, name, toMS(now), toMS(until))
 		if isAnswer(err, errDuplicate) {
 			return l, false, nil
 		}
 		return l, err == nil, err
 	}
-	n, err := affected(g.primary.db.ExecContext(ctx, `UPDATE instances SET holder=?, name=?, at_ms=?, until_ms=?, floor_s=?, epoch=0
+	n, err := affected(g.primary().db.ExecContext(ctx, `UPDATE instances SET holder=?, name=?, at_ms=?, until_ms=?, floor_s=?, epoch=0
 WHERE slot=? AND holder=? AND until_ms=? AND high_s=?`, holder, name, toMS(now), toMS(until), l.Floor, s.number, s.holder, s.untilMS, s.high))
 	return l, n == 1, err
 }
@@ -122,14 +122,14 @@ WHERE slot=? AND holder=? AND until_ms=? AND high_s=?`, holder, name, toMS(now),
 // caller sets to the last second in which it issued a number.
 func (g *Group) Release(ctx context.Context, l order.Lease) error {
 	const doing = "release a lease"
-	n, err := affected(g.primary.db.ExecContext(ctx, "UPDATE instances SET holder='', until_ms=0, high_s=? WHERE slot=? AND holder=?",
+	n, err := affected(g.primary().db.ExecContext(ctx, "UPDATE instances SET holder='', until_ms=0, high_s=? WHERE slot=? AND holder=?",
 		l.High, l.Slot, l.Holder))
 	if err != nil {
-		return g.primary.fail(doing, err, atCommit)
+		return g.primary().fail(doing, err, atCommit)
 	}
 	g.beat.Store(nil)
 	if n == 0 {
-		return fmt.Errorf("%s of slot %d on %s: %w", doing, l.Slot, g.primary.name, order.ErrLeaseLost)
+		return fmt.Errorf("%s of slot %d on %s: %w", doing, l.Slot, g.primary().name, order.ErrLeaseLost)
 	}
 	return nil
 }

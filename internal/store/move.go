@@ -45,8 +45,8 @@ func (t *tx) recordMove(ctx context.Context, merchant string, m order.Move) erro
 // Moves lists the moves of an order on the primary, the oldest first. Those that a
 // program without payments wrote have no states.
 func (g *Group) Moves(ctx context.Context, no pay.OrderNo) ([]order.Move, error) {
-	moves, err := readAll(ctx, g.primary.db, scanMove, "SELECT "+moveWords+" FROM outbox WHERE order_no=? ORDER BY version, id", no.String())
-	return moves, g.primary.fail(fmt.Sprintf("read the moves of order %s", no), err, beforeCommit)
+	moves, err := readAll(ctx, g.primary().db, scanMove, "SELECT "+moveWords+" FROM outbox WHERE order_no=? ORDER BY version, id", no.String())
+	return moves, g.primary().fail(fmt.Sprintf("read the moves of order %s", no), err, beforeCommit)
 }
 
 // moveWords are what scanMove reads.
@@ -77,9 +77,9 @@ func (g *Group) DueOrders(ctx context.Context, q order.DueQuery) ([]order.Order,
 		}
 	}
 	where += " ORDER BY due_ms, order_no LIMIT ?"
-	nodes := []*node{g.primary}
+	nodes := []*node{g.primary()}
 	if q.Down {
-		nodes = slices.Concat(g.replicas, nodes)
+		nodes = slices.Concat(g.replicas(), nodes)
 	}
 	return askInTurn(ctx, nodes, "list due orders", func(ctx context.Context, n *node) ([]order.Order, error) {
 		return readOrders(ctx, n.db, g.id, where, append(args, q.Limit)...)

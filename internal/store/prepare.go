@@ -21,28 +21,28 @@ import (
 // is too new (unknown, a *SchemaError).
 func (g *Group) Prepare(ctx context.Context, weight int) error {
 	const doing = "prepare the group"
-	conn, err := g.primary.db.Conn(ctx)
+	conn, err := g.primary().db.Conn(ctx)
 	if err != nil {
-		return g.primary.fail(doing, err, beforeCommit)
+		return g.primary().fail(doing, err, beforeCommit)
 	}
 	defer conn.Close() //nolint:errcheck // it only goes back to the pool
 	server, err := readServer(ctx, conn)
 	if err != nil {
-		return g.primary.fail(doing, err, beforeCommit)
+		return g.primary().fail(doing, err, beforeCommit)
 	}
 	if server.readOnly {
 		return &order.Fault{Outcome: order.NotCommitted, Cause: shard.ReadOnly,
-			Err: fmt.Errorf("%s on %s: read_only is on; `SET GLOBAL read_only=0` once it is the primary again", doing, g.primary.name)}
+			Err: fmt.Errorf("%s on %s: read_only is on; `SET GLOBAL read_only=0` once it is the primary again", doing, g.primary().name)}
 	}
 	applied, err := migrate(ctx, conn)
 	if len(applied) > 0 {
-		g.log.Info("schema migrated", "node", g.primary.name, "versions", applied)
+		g.log.Info("schema migrated", "node", g.primary().name, "versions", applied)
 	}
 	if err != nil {
-		return g.primary.fail(doing, err, atCommit)
+		return g.primary().fail(doing, err, atCommit)
 	}
 	if err := g.claimServer(ctx, conn, server.uid, weight); err != nil {
-		return g.primary.fail(doing, err, atCommit)
+		return g.primary().fail(doing, err, atCommit)
 	}
 	return nil
 }
@@ -79,21 +79,23 @@ func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, wei
 func (g *Group) checkServer(ctx context.Context, db querier, uid string) error {
 	var group shard.GroupID
 	var primary string
-	err := db.QueryRowContext(ctx, "SELECT group_id, primary_uid FROM group_info WHERE id=1").Scan(&group, &primary)
+	var epoch int64
+	err := db.QueryRowContext(ctx, "SELECT group_id, primary_uid, epoch FROM group_info WHERE id=1").Scan(&group, &primary, &epoch)
 	if err != nil {
 		return err
 	}
-	return g.accept(group, primary, uid)
+	return g.accept(group, primary, epoch, uid)
 }
 
-func (g *Group) accept(group shard.GroupID, primary, uid string) error {
+func (g *Group) accept(group shard.GroupID, primary string, epoch int64, uid string) error {
 	if group != g.id {
-		return anotherGroup(g.primary.name, g.id, group)
+		return anotherGroup(g.primary().name, g.id, group)
 	}
 	if primary != uid {
-		return anotherServer(g.primary.name, primary, uid)
+		return anotherServer(g.primary().name, primary, uid)
 	}
-	g.uid.CompareAndSwap(nil, &uid)
+	g.primary().uid.CompareAndSwap(nil, &uid)
+	g.sawEpoch(epoch)
 	return nil
 }
 
@@ -113,16 +115,16 @@ func (g *Group) Info(ctx context.Context) (shard.Report, error) {
 	const doing = "read the group's state"
 	info, uid, err := g.readInfo(ctx)
 	if err == nil {
-		err = g.accept(info.Group, info.PrimaryUID, uid)
+		err = g.accept(info.Group, info.PrimaryUID, info.Epoch, uid)
 	}
 	if err != nil {
-		return shard.Report{}, g.primary.fail(doing, err, beforeCommit)
+		return shard.Report{}, g.primary().fail(doing, err, beforeCommit)
 	}
 	return info, nil
 }
 
 func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, err error) {
-	rows, err := g.primary.db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.primary_uid, `+uidColumn+`,
+	rows, err := g.primary().db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.primary_uid, `+uidColumn+`,
   COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0)
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
 	if err != nil {

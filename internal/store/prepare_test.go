@@ -215,8 +215,8 @@ func checkAnotherServerBehindTheDSNIsRefused(t *testing.T, b *bed) {
 	ctx := b.ctx()
 	l := b.lease("h1", 5, t0)
 	elsewhere := "what this instance learned from another server"
-	b.group.uid.Store(&elsewhere) // as if the name behind the DSN had been switched
-	b.group.primary.db.SetMaxIdleConns(0)
+	b.group.primary().uid.Store(&elsewhere) // as if the name behind the DSN had been switched
+	b.group.primary().db.SetMaxIdleConns(0)
 	var f *order.Fault
 	if _, err := b.group.Begin(ctx); !errors.As(err, &f) || f.Outcome != order.NotCommitted || f.Cause != shard.StalePrimary {
 		t.Errorf("begin: %v, want stale_primary", err)
@@ -245,7 +245,7 @@ func TestEveryConnectionHasTheSameRules(t *testing.T) {
 	defer b.exec(0, "SET GLOBAL sql_mode='STRICT_TRANS_TABLES', GLOBAL time_zone='+00:00', GLOBAL tx_isolation='READ-COMMITTED'")
 	var isolation, zone, mode string
 	var lockWait, metadataWait int
-	err := b.open().primary.db.QueryRowContext(b.ctx(), "SELECT @@tx_isolation, @@time_zone, @@sql_mode, @@innodb_lock_wait_timeout, @@lock_wait_timeout").
+	err := b.open().primary().db.QueryRowContext(b.ctx(), "SELECT @@tx_isolation, @@time_zone, @@sql_mode, @@innodb_lock_wait_timeout, @@lock_wait_timeout").
 		Scan(&isolation, &zone, &mode, &lockWait, &metadataWait)
 	if err != nil {
 		t.Fatal(err)

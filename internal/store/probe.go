@@ -69,17 +69,18 @@ func (g *Group) Probe(ctx context.Context, r order.ProbeRequest) order.ProbeAnsw
 		ctx, cancel = context.WithTimeout(ctx, defaultProbeTime)
 		defer cancel()
 	}
+	crew := g.crew.Load()
 	select {
-	case <-g.prober.turn:
-		defer func() { g.prober.turn <- struct{}{} }()
+	case <-crew.prober.turn:
+		defer func() { crew.prober.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return g.prober.answer(ctx.Err())
+		return crew.prober.answer(ctx.Err())
 	}
 	uid := ""
-	if known := g.uid.Load(); known != nil {
+	if known := crew.primary.uid.Load(); known != nil {
 		uid = *known
 	}
-	answer := g.prober.probe(ctx, r, g.id, uid)
+	answer := crew.prober.probe(ctx, r, g.id, uid)
 	if answer.Cause == "" && !answer.Changed {
 		g.beat.Store(&lastBeat{slot: r.Lease.Slot, holder: r.Lease.Holder, atMS: toMS(r.At)})
 	}

@@ -77,8 +77,8 @@ func (g *Group) FindKeys(ctx context.Context, keys []pay.Key) ([]order.Order, er
 }
 
 func (g *Group) findOrders(ctx context.Context, doing, where string, args ...any) ([]order.Order, error) {
-	found, err := readOrders(ctx, g.primary.db, g.id, where, args...)
-	return found, g.primary.fail(doing, err, beforeCommit)
+	found, err := readOrders(ctx, g.primary().db, g.id, where, args...)
+	return found, g.primary().fail(doing, err, beforeCommit)
 }
 
 func readOrders(ctx context.Context, db querier, group shard.GroupID, where string, args ...any) ([]order.Order, error) {
@@ -116,7 +116,8 @@ const freshWithin = 300 * time.Millisecond
 // answer counts; the primary comes last, as it may still take reads.
 func (g *Group) Find(ctx context.Context, no pay.OrderNo, down bool) (order.Order, error) {
 	beat := g.beat.Load()
-	ask := len(g.replicas)
+	replicas := g.replicas()
+	ask := len(replicas)
 	if !down {
 		ask = min(ask, 1)
 		if beat == nil {
@@ -125,7 +126,7 @@ func (g *Group) Find(ctx context.Context, no pay.OrderNo, down bool) (order.Orde
 	}
 	first := int(g.turn.Add(1))
 	for i := range ask {
-		n := g.replicas[(first+i)%len(g.replicas)]
+		n := replicas[(first+i)%len(replicas)]
 		if o, fresh, err := g.findOn(ctx, n, no, beat); err == nil && (fresh || down) {
 			return o, nil
 		}
@@ -135,11 +136,11 @@ func (g *Group) Find(ctx context.Context, no pay.OrderNo, down bool) (order.Orde
 
 // Read reads an order on the primary.
 func (g *Group) Read(ctx context.Context, no pay.OrderNo) (order.Order, error) {
-	o, err := scanOrder(g.primary.db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`, no.String()), g.id)
+	o, err := scanOrder(g.primary().db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`, no.String()), g.id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return order.Order{}, notFound(no, g.primary.name)
+		return order.Order{}, notFound(no, g.primary().name)
 	}
-	return o, g.primary.fail(fmt.Sprintf("read order %s", no), err, beforeCommit)
+	return o, g.primary().fail(fmt.Sprintf("read order %s", no), err, beforeCommit)
 }
 
 // findOn reads an order on a replica, and in the same statement how far the

@@ -19,8 +19,9 @@ type NodeReader struct {
 // Nodes lists readers of the primary and then the replicas.
 func (g *Group) Nodes() []*NodeReader {
 	var readers []*NodeReader
-	for _, n := range g.nodes() {
-		readers = append(readers, &NodeReader{node: n, primary: g.primary, group: g.id})
+	crew := g.crew.Load()
+	for _, n := range crew.nodes() {
+		readers = append(readers, &NodeReader{node: n, primary: crew.primary, group: g.id})
 	}
 	return readers
 }
@@ -29,13 +30,14 @@ func (g *Group) Nodes() []*NodeReader {
 func (r *NodeReader) Name() string { return r.node.name }
 
 // Primary reports whether the node is its group's primary.
-func (r *NodeReader) Primary() bool { return r.node.role == RolePrimary }
+func (r *NodeReader) Primary() bool { return r.node == r.primary }
 
 // Group is the number of the node's group.
 func (r *NodeReader) Group() shard.GroupID { return r.group }
 
 const (
-	gtidSQL = `SELECT COALESCE(/*M! @@global.gtid_binlog_pos, *//*!80000 @@global.gtid_executed, */ '', '')`
+	gtidColumn = `COALESCE(/*M! @@global.gtid_binlog_pos, *//*!80000 @@global.gtid_executed, */ '', '')`
+	gtidSQL    = `SELECT ` + gtidColumn
 	// waitSQL answers 0 once the node has applied the position, and comes back
 	// after half a second otherwise: a longer wait would look like a dead socket.
 	waitSQL = `SELECT /*M! MASTER_GTID_WAIT *//*!80000 WAIT_FOR_EXECUTED_GTID_SET */ (?, 0.5)`

@@ -60,7 +60,7 @@ func (g *Group) ReadRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund
 // DueRefunds lists refunds whose time has come, on the primary, the longest due
 // first.
 func (g *Group) DueRefunds(ctx context.Context, now time.Time, limit int) ([]order.Refund, error) {
-	due, err := readAll(ctx, g.primary.db, scanRefund, `SELECT `+refundColumns+` FROM refunds
+	due, err := readAll(ctx, g.primary().db, scanRefund, `SELECT `+refundColumns+` FROM refunds
 WHERE due_ms>0 AND due_ms<=? ORDER BY due_ms, order_no, refund_no LIMIT ?`, toMS(now), limit)
-	return due, g.primary.fail("list due refunds", err, beforeCommit)
+	return due, g.primary().fail("list due refunds", err, beforeCommit)
 }

@@ -39,14 +39,15 @@ var errFenced = errors.New("is being moved to another group just now; try again 
 // the primary has committed by now; without it, one that has applied all that it
 // received. Where no replica will do, the primary serves.
 func (g *Group) snapshot(ctx context.Context) (*snapshot, error) {
-	if len(g.replicas) == 0 {
-		return g.snapshotOn(ctx, g.primary)
+	if len(g.replicas()) == 0 {
+		return g.snapshotOn(ctx, g.primary())
 	}
-	position, failed := g.primary.position(ctx)
+	position, failed := g.primary().position(ctx)
 	primaryAnswers := failed == nil
 	first := int(g.turn.Add(1))
-	for i := range g.replicas {
-		n := g.replicas[(first+i)%len(g.replicas)]
+	replicas := g.replicas()
+	for i := range replicas {
+		n := replicas[(first+i)%len(replicas)]
 		err := n.ready(ctx, position, primaryAnswers)
 		if err == nil {
 			s, openErr := g.snapshotOn(ctx, n)
@@ -61,7 +62,7 @@ func (g *Group) snapshot(ctx context.Context) (*snapshot, error) {
 	if !primaryAnswers {
 		return nil, failed
 	}
-	return g.snapshotOn(ctx, g.primary)
+	return g.snapshotOn(ctx, g.primary())
 }
 
 // joinFaults keeps the words of all nodes, and of the first one what it means.

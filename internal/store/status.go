@@ -39,12 +39,17 @@ type Status struct {
 // Status asks all nodes at once. It fails in no part: what could not be read
 // says so, and a node that hangs holds it up until the context ends.
 func (g *Group) Status(ctx context.Context) Status {
-	nodes := g.nodes()
+	crew := g.crew.Load()
+	nodes := crew.nodes()
 	s := Status{Nodes: make([]NodeStatus, len(nodes))}
 	counts := make([]int64, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		wg.Go(func() { s.Nodes[i], counts[i] = n.status(ctx) })
+		role := RoleReplica
+		if n == crew.primary {
+			role = RolePrimary
+		}
+		wg.Go(func() { s.Nodes[i], counts[i] = n.status(ctx, role) })
 	}
 	wg.Wait()
 	s.Orders = -1
@@ -60,22 +65,22 @@ func (g *Group) Status(ctx context.Context) Status {
 // Semisync asks the primary alone, for those who ask often: SemisyncOn when commits
 // wait for a replica that is there.
 func (g *Group) Semisync(ctx context.Context) (word string, err error) {
-	s, err := readSemisync(ctx, g.primary.monitor)
+	s, err := readSemisync(ctx, g.primary().monitor)
 	if err != nil {
-		return SemisyncUnknown, g.primary.fail("read the semi-sync status", err, beforeCommit)
+		return SemisyncUnknown, g.primary().fail("read the semi-sync status", err, beforeCommit)
 	}
 	return s.word(), nil
 }
 
-func (n *node) status(ctx context.Context) (s NodeStatus, orders int64) {
-	s = NodeStatus{Name: n.name, Role: n.role, Addr: n.addr, Semisync: SemisyncUnknown}
+func (n *node) status(ctx context.Context, role string) (s NodeStatus, orders int64) {
+	s = NodeStatus{Name: n.name, Role: role, Addr: n.addr, Semisync: SemisyncUnknown}
 	server, err := readServer(ctx, n.monitor)
 	if err != nil {
 		s.Err = n.fail("read the status", err, beforeCommit)
 		return s, -1
 	}
 	s.ReadOnly = server.readOnly
-	if n.role == RolePrimary {
+	if role == RolePrimary {
 		sync, err := readSemisync(ctx, n.monitor)
 		if err != nil {
 			s.Err = n.fail("read the semi-sync status", err, beforeCommit)

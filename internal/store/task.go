@@ -62,9 +62,9 @@ func (t *tx) PutTask(ctx context.Context, k order.Task) (bool, error) {
 // DueTasks lists open tasks of the engine's whose time has come, on the primary,
 // the longest due first.
 func (g *Group) DueTasks(ctx context.Context, now time.Time, limit int) ([]order.Task, error) {
-	due, err := readAll(ctx, g.primary.db, scanTask, `SELECT `+taskColumns+` FROM tasks
+	due, err := readAll(ctx, g.primary().db, scanTask, `SELECT `+taskColumns+` FROM tasks
 WHERE due_ms>0 AND due_ms<=? AND state=? ORDER BY due_ms, id LIMIT ?`, toMS(now), order.TaskOpen, limit)
-	return due, g.primary.fail("list due tasks", err, beforeCommit)
+	return due, g.primary().fail("list due tasks", err, beforeCommit)
 }
 
 // Tasks lists tasks, the oldest first.
@@ -80,9 +80,9 @@ func (g *Group) Tasks(ctx context.Context, state order.TaskState, shadow bool, l
 
 // FindTask reads a task on the primary.
 func (g *Group) FindTask(ctx context.Context, id string) (order.Task, error) {
-	task, err := scanTask(g.primary.db.QueryRowContext(ctx, selectTaskSQL, id))
+	task, err := scanTask(g.primary().db.QueryRowContext(ctx, selectTaskSQL, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return order.Task{}, taskNotFound(id, g.primary.name)
+		return order.Task{}, taskNotFound(id, g.primary().name)
 	}
-	return task, g.primary.fail(fmt.Sprintf("read task %s", id), err, beforeCommit)
+	return task, g.primary().fail(fmt.Sprintf("read task %s", id), err, beforeCommit)
 }

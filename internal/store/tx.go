@@ -54,15 +54,15 @@ func (g *Group) inTx(ctx context.Context, f func(t *tx) error) error {
 
 func (g *Group) begin(ctx context.Context) (*tx, error) {
 	const doing = "begin a transaction"
-	conn, err := g.primary.db.Conn(ctx)
+	conn, err := g.primary().db.Conn(ctx)
 	if err != nil {
-		return nil, g.primary.fail(doing, err, beforeCommit)
+		return nil, g.primary().fail(doing, err, beforeCommit)
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		discard(conn)
-		return nil, g.primary.fail(doing, err, beforeCommit)
+		return nil, g.primary().fail(doing, err, beforeCommit)
 	}
-	return &tx{node: g.primary, group: g.id, conn: conn}, nil
+	return &tx{node: g.primary(), group: g.id, conn: conn}, nil
 }
 
 // fail classifies an error of a statement before COMMIT and remembers what it

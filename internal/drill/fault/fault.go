@@ -2,8 +2,9 @@
 // they print themselves, read back and can be compared. Specs lists those that
 // there are.
 //
-// Nothing is broken here. Package proxy carries out the faults of the network;
-// a new fault is a Spec here and the code that carries it out elsewhere.
+// Nothing is broken here. Package proxy carries out the faults of the network,
+// package rig the others; a new fault is a Spec here and the code that carries it
+// out elsewhere.
 //
 // As text a fault is NAME[:KEY=VALUE,...], several are joined by +:
 //
@@ -22,13 +23,23 @@ type Name string
 
 // The faults.
 const (
-	Hang        Name = "hang"
-	Latency     Name = "latency"
-	Refuse      Name = "refuse"
-	Reset       Name = "reset"
-	RequestLost Name = "request_lost"
-	ReplyLost   Name = "reply_lost"
-	LostCommit  Name = "lost_commit"
+	Crash           Name = "crash"
+	DiskFull        Name = "disk_full"
+	Flood           Name = "flood"
+	Hang            Name = "hang"
+	Lag             Name = "lag"
+	Latency         Name = "latency"
+	Lock            Name = "lock"
+	LostCommit      Name = "lost_commit"
+	Partition       Name = "partition"
+	ReadOnly        Name = "read_only"
+	Refuse          Name = "refuse"
+	ReplyLost       Name = "reply_lost"
+	RequestLost     Name = "request_lost"
+	Reset           Name = "reset"
+	SemisyncDegrade Name = "semisync_degrade"
+	SemisyncStall   Name = "semisync_stall"
+	SlowCPU         Name = "slow_cpu"
 )
 
 // Statement says which of a client's statements a fault strikes.
@@ -44,8 +55,8 @@ const (
 // are zero. Faults are values: equal ones do the same.
 type Fault struct {
 	Name Name
-	// P is the chance to strike, above 0 and at most 1. What it is asked of, a
-	// connection or a request, is said by the Spec.
+	// P is the chance to strike, or a share of the time, above 0 and at most 1. What
+	// it is asked of is said by the Spec.
 	P float64
 	// Delay is how long a request waits, give or take Jitter, evenly spread.
 	Delay, Jitter time.Duration

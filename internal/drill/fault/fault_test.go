@@ -30,6 +30,7 @@ func TestParse(t *testing.T) {
 		"order of keys":      {text: "latency:jitter=5ms,d=20ms", want: List{latency}, back: "latency:d=20ms,jitter=5ms"},
 		"several":            {text: "latency:d=20ms,jitter=5ms+lost_commit:p=0.25", want: List{latency, lostCommit}},
 		"one statement":      {text: "request_lost:on=commit", want: List{requestLost}},
+		"bare milliseconds":  {text: "latency:ms=20,jitter=5", want: List{latency}, back: "latency:d=20ms,jitter=5ms"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,8 +55,8 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ text, want string }{
-		"nothing":           {"", "no fault is named; known are hang, latency, lost_commit, refuse, reply_lost, request_lost, reset"},
-		"unknown name":      {"hnag", `fault "hnag" is not known; known are hang,`},
+		"nothing":           {"", "no fault is named; known are crash, disk_full, flood, hang, lag, latency, lock, lost_commit, partition, read_only, refuse, reply_lost, request_lost, reset, semisync_degrade, semisync_stall, slow_cpu"},
+		"unknown name":      {"hnag", `fault "hnag" is not known; known are crash,`},
 		"nothing after +":   {"hang+", `fault "" is not known`},
 		"spaces":            {"hang + reset", `fault "hang " is not known`},
 		"twice":             {"hang+hang:p=0.5", `fault "hang" is named twice`},
@@ -68,6 +69,7 @@ func TestParseRefuses(t *testing.T) {
 		"chance above 1":    {"hang:p=1.5", "not a chance above 0 and at most 1"},
 		"chance NaN":        {"hang:p=NaN", "not a chance above 0 and at most 1"},
 		"chance as word":    {"hang:p=half", "not a chance above 0 and at most 1"},
+		"both spellings":    {"latency:ms=20,d=20ms", `fault "latency": d is given twice`},
 		"no unit":           {"latency:d=20", "d=20: not a duration from 0s to 1h0m0s, such as 20ms"},
 		"negative":          {"latency:d=-1ms", "not a duration from 0s"},
 		"too long":          {"latency:d=2h", "not a duration from 0s to 1h0m0s"},
@@ -116,8 +118,8 @@ func TestSpecs(t *testing.T) {
 		t.Error("the specs are not in the order of their names")
 	}
 	for _, s := range all {
-		if s.Meaning == "" || s.Scope == "" {
-			t.Errorf("%s says neither what it means nor what it acts on", s.Name)
+		if s.Meaning == "" || len(s.Scopes) == 0 || s.Needs == "" || s.Undo == "" || s.Class == "" {
+			t.Errorf("%s does not say all of: what it does, acts on and needs, how it is undone, its class", s.Name)
 		}
 		f := New(s.Name)
 		if err := f.Check(); err != nil {

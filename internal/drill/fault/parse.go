@@ -48,6 +48,7 @@ func parseOne(text string) (Fault, error) {
 		if !ok {
 			return Fault{}, fmt.Errorf("fault %q: %q is not KEY=VALUE; it takes %s", name, pair, paramNames(s.Name))
 		}
+		key, value = spelled(key, value)
 		p, ok := s.param(key)
 		if !ok {
 			return Fault{}, fmt.Errorf("fault %q: there is no parameter %q; it takes %s", name, key, paramNames(s.Name))
@@ -64,6 +65,19 @@ func parseOne(text string) (Fault, error) {
 		return Fault{}, fmt.Errorf("fault %q: jitter=%v is more than d=%v; a request cannot arrive before it was sent", name, f.Jitter, f.Delay)
 	}
 	return f, nil
+}
+
+// spelled understands durations in bare milliseconds, ms=200,jitter=50, as they are
+// written in plans.
+func spelled(key, value string) (string, string) {
+	_, err := strconv.ParseUint(value, 10, 32)
+	switch bare := err == nil; {
+	case key == "ms" && bare:
+		return "d", value + "ms"
+	case key == "jitter" && bare:
+		return key, value + "ms"
+	}
+	return key, value
 }
 
 func setChance(f *Fault, text string) error {

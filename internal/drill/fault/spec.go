@@ -10,17 +10,48 @@ type Scope string
 
 // The scopes.
 const (
-	Network Scope = "network" // the way between engine and group
-	Process Scope = "process" // the database's process
+	Network Scope = "network" // the way between engine and group: a proxy in front of it
+	Process Scope = "process" // the database's process, which a sandbox's alone may be touched
 	Server  Scope = "server"  // settings and sessions of the database
+	Disk    Scope = "disk"    // the file system below the data: nobody carries it out here
+)
+
+// Class is what a fault does to an order that is under way in the group.
+type Class string
+
+// The classes.
+const (
+	Unknown  Class = "unknown"  // the client gets no answer, the row may be there
+	Failed   Class = "failed"   // the client is told that nothing was written
+	Degraded Class = "degraded" // written and acknowledged, with less behind it than there should be
+	Stale    Class = "stale"    // written; replicas do not have it yet
+	Slow     Class = "slow"     // written, late
+)
+
+// Sometimes is what must have happened at least once during a drill: without it
+// the drill shows nothing about the fault, and is inconclusive.
+type Sometimes string
+
+// The expectations.
+const (
+	OrderHopped    Sometimes = "order_hopped"    // a new order went to another group
+	UnknownSettled Sometimes = "unknown_settled" // an order without an answer was decided later
 )
 
 // Spec describes a fault to people and to the parser.
 type Spec struct {
 	Name    Name
-	Scope   Scope
-	Meaning string // one line
-	Params  []Param
+	Scopes  []Scope // where it can be carried out, the truest way first
+	Meaning string  // what it does, in one line
+	Needs   string  // what must be there for it
+	Undo    string  // how it is taken back
+	// Class is what happens to an order under way.
+	Class Class
+	// HealsAlone says that the fault ends with the process that made it, whatever
+	// becomes of that.
+	HealsAlone bool
+	Sometimes  []Sometimes
+	Params     []Param
 }
 
 // Param is a parameter that a fault takes. Without it the Default holds.
@@ -31,72 +62,13 @@ type Param struct {
 	get func(f Fault) string
 }
 
-// specs is every fault that works, by name.
-var specs = []Spec{
-	{
-		Name: Hang, Scope: Network,
-		Meaning: "nothing passes in either direction, connections open and stay silent; what was held goes on afterwards",
-		Params:  []Param{chanceOf("connection")},
-	},
-	{
-		Name: Latency, Scope: Network,
-		Meaning: "each request reaches the server late, those that open a connection too; answers are not delayed",
-		Params: []Param{
-			{
-				Name: "d", Default: "100ms", Meaning: "how late",
-				set: setDelay, get: func(f Fault) string { return f.Delay.String() },
-			},
-			{
-				Name: "jitter", Default: "0s", Meaning: "up to how much earlier or later than d, evenly spread",
-				set: setJitter, get: func(f Fault) string { return f.Jitter.String() },
-			},
-			chanceOf("request"),
-		},
-	},
-	{
-		Name: LostCommit, Scope: Network,
-		Meaning: "COMMIT is executed, its answer is lost and the connection ends",
-		Params:  []Param{chanceOf("COMMIT")},
-	},
-	{
-		// No chance: a closed port turns everybody away.
-		Name: Refuse, Scope: Network,
-		Meaning: "new connections are refused, those that are open end",
-	},
-	{
-		Name: ReplyLost, Scope: Network,
-		Meaning: "the server executes the statement, and its answer never comes",
-		Params:  []Param{on, chanceOf("statement")},
-	},
-	{
-		Name: RequestLost, Scope: Network,
-		Meaning: "the statement never reaches the server, and no answer comes",
-		Params:  []Param{on, chanceOf("statement")},
-	},
-	{
-		Name: Reset, Scope: Network,
-		Meaning: "connections are reset, those that are open at once and new ones as they come",
-		Params:  []Param{chanceOf("connection")},
-	},
-}
-
-var on = Param{
-	Name: "on", Default: string(Any), Meaning: "any statement, or commit alone",
-	set: setStatement, get: func(f Fault) string { return string(f.On) },
-}
-
-func chanceOf(what string) Param {
-	return Param{
-		Name: "p", Default: "1", Meaning: "the chance that a " + what + " is struck",
-		set: setChance, get: func(f Fault) string { return formatChance(f.P) },
-	}
-}
-
 // Specs are the faults that there are, by name.
 func Specs() []Spec {
 	all := slices.Clone(specs)
 	for i := range all {
 		all[i].Params = slices.Clone(all[i].Params)
+		all[i].Scopes = slices.Clone(all[i].Scopes)
+		all[i].Sometimes = slices.Clone(all[i].Sometimes)
 	}
 	return all
 }
@@ -109,6 +81,9 @@ func Lookup(name Name) (Spec, bool) {
 	}
 	return specs[i], true
 }
+
+// ActsOn reports whether the fault can be carried out there.
+func (s Spec) ActsOn(at Scope) bool { return slices.Contains(s.Scopes, at) }
 
 func (s Spec) param(name string) (Param, bool) {
 	i := slices.IndexFunc(s.Params, func(p Param) bool { return p.Name == name })

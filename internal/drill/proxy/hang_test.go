@@ -100,3 +100,26 @@ func TestHangPressesBack(t *testing.T) {
 		t.Errorf("error %v, want a write that finds no room", err)
 	}
 }
+
+// TestPartitionLosesWhatItHeld: unlike a hang, what a client sent meanwhile never
+// arrives, and its connection ends with the partition.
+func TestPartitionLosesWhatItHeld(t *testing.T) {
+	t.Parallel()
+	s, p, db := setUp(t, Options{})
+	exec(t, db, "INSERT BEFORE")
+	set(t, p, "partition")
+	pooled := inBackground(db, "INSERT POOLED")
+	awaitStrikes(t, p, fault.Partition, 1)
+	fresh := inBackground(db, "INSERT FRESH")
+	awaitStrikes(t, p, fault.Partition, 2)
+	clearFaults(t, p)
+	for _, answer := range []<-chan error{pooled, fresh} {
+		if err := answered(t, answer); err == nil {
+			t.Error("a statement was answered across a partition")
+		}
+	}
+	if s.has("INSERT POOLED") || s.has("INSERT FRESH") {
+		t.Error("a statement reached the server across a partition")
+	}
+	worksAgain(t, db)
+}

@@ -106,8 +106,8 @@ func (p *Proxy) Set(faults fault.List) error {
 		return err
 	}
 	for _, f := range faults {
-		if s, _ := fault.Lookup(f.Name); s.Scope != fault.Network {
-			return fmt.Errorf("fault %s acts on the %s; a proxy carries out those of the network", f.Name, s.Scope)
+		if s, _ := fault.Lookup(f.Name); !s.ActsOn(fault.Network) {
+			return fmt.Errorf("fault %s acts on the %s; a proxy carries out those of the network", f.Name, s.Scopes[0])
 		}
 	}
 	return p.change(faults)

@@ -37,6 +37,10 @@ func (p *Proxy) meet(c *conn) {
 			}
 		case fault.Hang:
 			c.frozen = p.draw(f) // counted where it holds something
+		case fault.Partition: // what is held never arrives: the connection is cut at the end
+			c.frozen = true
+			c.lostRequest.Store(true)
+			return
 		default: // acts on requests
 		}
 	}
@@ -118,7 +122,11 @@ func (p *Proxy) hold(c *conn, count bool) (until context.Context, frozen bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.frozen && count {
-		p.struck[fault.Hang]++
+		name := fault.Hang
+		if p.phase.faults.Has(fault.Partition) {
+			name = fault.Partition
+		}
+		p.struck[name]++
 	}
 	return p.phase.ctx, c.frozen
 }

@@ -1,0 +1,488 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"paytool/internal/config"
+	"paytool/internal/drill"
+	"paytool/internal/drill/curve"
+	"paytool/internal/drill/history"
+	"paytool/internal/drill/plan"
+	"paytool/internal/drill/result"
+	"paytool/internal/drill/rig"
+	"paytool/internal/drill/watch"
+	"paytool/internal/order"
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+	"paytool/internal/store"
+)
+
+// drillRun is one drill from its plan to its report.
+type drillRun struct {
+	app     *app
+	plan    plan.Plan
+	opts    drillRunOptions
+	site    *drillSite
+	targets []shard.GroupID
+	id      string
+	started time.Time
+
+	engine *engine
+	eyes   *watch.Watch
+	view   drillView
+	stop   context.CancelCauseFunc // ends the drill early; its faults are taken back
+
+	mu       sync.Mutex
+	told     []drill.Sample
+	past     map[pay.OrderNo]shard.GroupID // the first group that an order went past
+	unknown  int                           // hops after a try whose outcome nobody knew
+	events   []result.Event
+	injected map[int]time.Time // by group: of the fault that comes now
+	phase    result.Phase
+	faulted  time.Time // the first injection
+	loading  time.Time
+}
+
+// errStopKey is the cause of a drill that a person has stopped.
+var errStopKey = errors.New("a person stopped it")
+
+// run drills. Whatever happens between injection and restore, the rig takes its fault
+// back; what is known is kept as a result.
+func (d *drillRun) run(ctx context.Context) (err error) {
+	ctx, d.stop = context.WithCancelCause(ctx)
+	defer d.stop(nil)
+	ctx, quit := signal.NotifyContext(ctx, syscall.SIGTERM) // `drill stop` sends it
+	defer quit()
+	d.past, d.injected = map[pay.OrderNo]shard.GroupID{}, map[int]time.Time{}
+	d.begin(result.PhaseGate)
+	numbers := make([]int, len(d.targets))
+	for i, g := range d.targets {
+		numbers[i] = int(g)
+	}
+	groups, closeDoors, err := d.site.targets(ctx, d.app, d.allFaults(), numbers)
+	if err != nil {
+		return err
+	}
+	defer closeDoors()
+	if err := d.openEngine(groups); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.engine.close()) }()
+	if err := d.well(ctx); err != nil {
+		return d.refuse(err)
+	}
+	d.view = newDrillView(d.app.err, d.app.verbose, func() { d.stop(errStopKey) })
+	in, runErr := d.phases(ctx, groups)
+	d.view.close()
+	if in == nil {
+		return runErr
+	}
+	return d.finish(in, runErr)
+}
+
+func (d *drillRun) openEngine(groups []rig.Group) error {
+	cfg, err := through(d.site.cfg, groups)
+	if err != nil {
+		return err
+	}
+	level := config.Log{Level: "error", Format: cfg.Log.Format} // the view tells what matters
+	if d.app.verbose {
+		level = cfg.Log
+	}
+	log := d.app.logger(level)
+	opened, err := openGroups(cfg, log)
+	if err != nil {
+		return err
+	}
+	d.engine, err = newEngine(cfg, opened, log, func(o *order.Options) { o.OnEvent, o.OnHop = d.heardGroup, d.heardHop })
+	return err
+}
+
+// wellWithin is how long the engine may take to find every group well.
+const wellWithin = 10 * time.Second
+
+// well waits until every group takes orders: a drill begins from health.
+func (d *drillRun) well(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, wellWithin)
+	defer cancel()
+	if err := d.engine.start(ctx); err != nil {
+		return fmt.Errorf("%w: %w", rig.ErrRefused, err)
+	}
+	for {
+		var sick []string
+		for _, s := range d.engine.Fleet().Snapshot() {
+			if s.Ejection != nil {
+				sick = append(sick, fmt.Sprintf("group %d (%s)", s.Group.ID, s.Ejection.Cause))
+			}
+		}
+		if len(sick) == 0 {
+			return nil
+		}
+		if (order.System{}).Sleep(ctx, 50*time.Millisecond) != nil {
+			return fmt.Errorf("%w: not every group takes orders: %v", rig.ErrRefused, sick)
+		}
+	}
+}
+
+// phases plays the drill. A nil Input means that nothing was begun.
+func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Input, error) {
+	run, err := randomHex(4)
+	if err == nil {
+		err = os.MkdirAll(d.site.dir, 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	opts := drill.LoadOptions{
+		Rate: float64(d.plan.Load.Rate), For: d.plan.LoadFor(), Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: uint64(d.started.UnixNano()), //nolint:gosec // any bits will do
+		Told: d.heardOrder,
+	}
+	if opts.Ledger, err = drill.CreateLedger(d.ledgerFile(), opts.LedgerHeader(d.started)); err != nil {
+		return nil, err
+	}
+	in := &result.Input{
+		ID: d.id, Plan: d.plan, Targets: d.targets, By: whoami(), Host: hostname(), Tool: "paytool " + buildVersion(), Started: d.started,
+		Restore: result.Restore{OK: true},
+	}
+	lctx, endLoad := context.WithCancel(context.WithoutCancel(ctx))
+	defer endLoad()
+	var behind sync.WaitGroup
+	var loadErr error
+	d.begin(result.PhaseBaseline)
+	d.loading = time.Now()
+	in.LoadStarted, d.eyes = d.loading, watch.New(d.plan.Stop, d.targets, d.loading)
+	behind.Go(func() { _, loadErr = drill.Load(lctx, d.engine, order.System{}, opts) })
+	wctx, endWatch := context.WithCancel(ctx)
+	behind.Go(func() { d.keepWatch(wctx) })
+	behind.Go(func() { d.keepSemisync(wctx) })
+	broken := d.breakGroups(ctx, groups, in)
+	if in.Stopped != "" {
+		endLoad()
+	} else {
+		_ = (order.System{}).Sleep(ctx, time.Until(d.loading.Add(d.plan.LoadFor())))
+	}
+	d.begin(result.PhaseSettle)
+	endWatch()
+	if ctx.Err() != nil {
+		endLoad()
+	}
+	behind.Wait()
+	err = errors.Join(loadErr, opts.Ledger.Close())
+	if lctx.Err() != nil {
+		err = nil // the drill was stopped, and its load with it
+	}
+	err = errors.Join(broken, err)
+	return in, errors.Join(err, d.settleAndVerify(context.WithoutCancel(ctx), in))
+}
+
+// breakGroups waits for each step's time, breaks the groups and puts them right.
+func (d *drillRun) breakGroups(ctx context.Context, groups []rig.Group, in *result.Input) error {
+	begin := d.loading.Add(d.plan.Load.Baseline)
+	for i, step := range d.plan.Method {
+		if (order.System{}).Sleep(ctx, time.Until(begin.Add(step.At))) != nil {
+			in.Stopped = stopWords(context.Cause(ctx))
+			return nil
+		}
+		out, err := d.breakOnce(ctx, i, step, groups)
+		d.restored(in, out, err)
+		var none *rig.NoEffectError
+		var left *rig.RestoreError
+		if errors.As(err, &none) {
+			in.Effectless = append(in.Effectless, fmt.Sprintf("%s on group %d: %v", none.Fault, none.Group, none.Seen))
+		}
+		switch {
+		case errors.Is(err, rig.ErrRefused):
+			in.Refused = err.Error()
+			d.stop(err)
+			return nil
+		case errors.Is(err, rig.ErrStopped):
+			in.Stopped = stopWords(out.Cause)
+			return nil
+		case errors.As(err, &left), err == nil, none != nil:
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+func stopWords(cause error) string {
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return "it was interrupted"
+	}
+	return cause.Error()
+}
+
+func (d *drillRun) breakOnce(ctx context.Context, n int, step plan.Step, groups []rig.Group) (rig.Outcome, error) {
+	id := d.id
+	if n > 0 {
+		id += fmt.Sprintf(".%d", n+1)
+	}
+	opts := rig.Options{
+		Dir: d.site.dir, ID: id, Who: whoami(), Config: d.site.file, Faults: step.Faults(), Groups: groups, TTL: d.plan.TTL,
+		World: d.site, Watchdog: watchdogCmd, Canary: d.site.canary(d.engine.log), Log: d.engine.log, Heard: d.heardRig,
+	}
+	if d.opts.yes {
+		for _, f := range step.Faults() {
+			opts.Allowed = append(opts.Allowed, f.Name)
+		}
+	}
+	r, err := rig.Open(opts)
+	if err != nil {
+		return rig.Outcome{}, err
+	}
+	defer r.Close()
+	d.begin(result.PhaseFault)
+	return r.Run(ctx, func(ctx context.Context) error {
+		if err := (order.System{}).Sleep(ctx, step.For); err != nil {
+			return context.Cause(ctx)
+		}
+		return nil
+	})
+}
+
+// restored takes in how the way back went.
+func (d *drillRun) restored(in *result.Input, out rig.Outcome, err error) {
+	var left *rig.RestoreError
+	switch {
+	case errors.As(err, &left):
+		in.Restore = result.Restore{Detail: left.Error()}
+	case out.OK && in.Restore.OK:
+		in.Restore.Ms += float64(out.Restored.Sub(out.Undoing).Microseconds()) / 1000
+	}
+}
+
+// settleAndVerify brings doubts to their end and holds every order against the ledger,
+// on every node.
+func (d *drillRun) settleAndVerify(ctx context.Context, in *result.Input) error {
+	sctx, cancel := context.WithTimeout(ctx, d.plan.Verify.Settle)
+	defer cancel()
+	d.engine.settleUp(sctx, true) // what stays open is told by the verdict
+	d.begin(result.PhaseVerify)
+	run, err := readLedger(d.ledgerFile())
+	if err != nil {
+		return err
+	}
+	verdict, err := d.engine.judge(ctx, run)
+	if err != nil {
+		return err
+	}
+	in.Verify = &verdict
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if verdict.DoubtsOpen == 0 {
+		in.Settled = d.unknown + verdict.Recovered
+	}
+	return nil
+}
+
+// finish builds, keeps and shows the result.
+func (d *drillRun) finish(in *result.Input, runErr error) error {
+	d.begin(result.PhaseReport)
+	d.mu.Lock()
+	in.Samples = curve.FromLoad(d.loading, d.told, func(no pay.OrderNo) shard.GroupID { return d.past[no] })
+	in.Events, in.Ended = d.events, time.Now()
+	d.mu.Unlock()
+	r := result.Build(*in)
+	kept := history.In(d.site.dir)
+	if d.opts.reports.html == "" {
+		d.opts.reports.html = filepath.Join(d.site.dir, d.id+".html")
+	}
+	r.Report = d.opts.reports.html
+	if in.Refused != "" {
+		runErr = errors.Join(runErr, errors.New(in.Refused))
+	}
+	err := errors.Join(runErr, kept.Save(r), d.opts.reports.write(&r))
+	if d.app.output == outputJSON {
+		err = errors.Join(err, d.app.show(r.Summary, func(io.Writer) error { return nil }))
+	} else {
+		err = errors.Join(err, d.app.showDrill(&r))
+	}
+	switch {
+	case err != nil && r.Exit == 0:
+		return err
+	case err != nil:
+		return &statusError{status: r.Exit, err: err}
+	case r.Exit != 0:
+		return &statusError{status: r.Exit}
+	}
+	return nil
+}
+
+// keepWatch ends the drill once one of the plan's conditions is not met, and draws.
+func (d *drillRun) keepWatch(ctx context.Context) {
+	for (order.System{}).Sleep(ctx, drawEvery) == nil {
+		states := d.states()
+		d.mu.Lock()
+		faulted := !d.faulted.IsZero()
+		d.mu.Unlock()
+		if why := d.eyes.Breach(time.Now(), states); why != "" && faulted {
+			d.stop(errors.New(why))
+		}
+		d.view.draw(d.picture())
+	}
+}
+
+// ejectedFor is how long a group is out before it counts as hurt: on a busy machine
+// even a healthy one is passed over for a moment.
+const ejectedFor = time.Second
+
+func (d *drillRun) states() []watch.State {
+	off := d.semisyncOff()
+	var states []watch.State
+	for _, s := range d.engine.Fleet().Snapshot() {
+		state := watch.State{ID: s.Group.ID, Ejected: s.Ejection != nil && time.Since(s.Ejection.Since) >= ejectedFor}
+		if off[s.Group.ID] {
+			state.Broken = "commits no longer wait for a replica"
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
+// semisyncOff are the groups whose commits do not wait for a replica now.
+func (d *drillRun) semisyncOff() map[shard.GroupID]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	off := map[shard.GroupID]bool{}
+	for _, e := range d.events {
+		if e.Kind == result.SemisyncOff || e.Kind == result.SemisyncOn {
+			off[e.Group] = e.Kind == result.SemisyncOff
+		}
+	}
+	return off
+}
+
+const (
+	semisyncEvery = 200 * time.Millisecond
+	semisyncWait  = 500 * time.Millisecond
+)
+
+// keepSemisync notes when a group's commits no longer wait for a replica. A group that
+// does not answer is as it was.
+func (d *drillRun) keepSemisync(ctx context.Context) {
+	var each sync.WaitGroup
+	for i, g := range d.engine.groups {
+		if !d.engine.cfg.Engine.SemisyncFor(d.engine.cfg.Groups[i]) {
+			continue
+		}
+		each.Go(func() {
+			off := false
+			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
+				actx, cancel := context.WithTimeout(ctx, semisyncWait)
+				word, err := g.Semisync(actx)
+				cancel()
+				if now := word != store.SemisyncOn; err == nil && now != off {
+					off = now
+					kind := result.SemisyncOn
+					if off {
+						kind = result.SemisyncOff
+					}
+					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID(), Detail: word})
+				}
+			}
+		})
+	}
+	each.Wait()
+}
+
+func (d *drillRun) heardOrder(s drill.Sample) {
+	d.eyes.Told(s)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.told = append(d.told, s)
+}
+
+func (d *drillRun) heardHop(h order.Hop) {
+	m := shard.GroupID(h.OrderNo.Tag())
+	if d.eyes != nil {
+		d.eyes.Hopped(h.Above, m)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.past[h.OrderNo] == 0 {
+		d.past[h.OrderNo] = h.Above
+	}
+	if h.Reason == string(shard.Unknown) {
+		d.unknown++
+	}
+}
+
+func (d *drillRun) heardGroup(e shard.Event) {
+	switch {
+	case e.Cause == shard.Starting:
+	case e.Ejected:
+		d.event(result.Event{At: time.Now(), Kind: result.Ejected, Group: e.Group, Detail: string(e.Cause)})
+	default:
+		d.event(result.Event{At: time.Now(), Kind: result.Readmitted, Group: e.Group})
+	}
+}
+
+// heardRig notes what happens to the fault. It is there from the moment it was
+// injected, once it was measured.
+func (d *drillRun) heardRig(e rig.Event) {
+	switch e.Phase {
+	case rig.Inject:
+		d.mu.Lock()
+		d.injected[e.Group] = e.At
+		if d.faulted.IsZero() {
+			d.faulted = e.At
+		}
+		d.mu.Unlock()
+	case rig.There:
+		d.mu.Lock()
+		at := d.injected[e.Group]
+		d.mu.Unlock()
+		d.event(result.Event{At: at, Kind: result.Injected, Group: shard.GroupID(e.Group), Detail: e.Text})
+	case rig.Undo:
+		d.begin(result.PhaseRestore)
+	case rig.Gone:
+		d.event(result.Event{At: e.At, Kind: result.Recovered, Group: shard.GroupID(e.Group), Detail: d.plan.FaultText()})
+	case rig.Canary:
+		d.event(result.Event{At: e.At, Kind: result.Canary, Group: shard.GroupID(e.Group)})
+	default:
+	}
+}
+
+func (d *drillRun) event(e result.Event) {
+	d.mu.Lock()
+	d.events = append(d.events, e)
+	d.mu.Unlock()
+	if d.view != nil {
+		d.view.say(d.eventLine(e))
+	}
+}
+
+func (d *drillRun) begin(p result.Phase) {
+	d.mu.Lock()
+	d.phase = p
+	d.mu.Unlock()
+	d.event(result.Event{At: time.Now(), Kind: result.PhaseBegan, Detail: string(p)})
+}
+
+// eventLine is an event for people, with the time since the load began.
+func (d *drillRun) eventLine(e result.Event) string {
+	at := 0.0
+	if !d.loading.IsZero() {
+		at = e.At.Sub(d.loading).Seconds()
+	}
+	words := map[result.EventKind]string{
+		result.PhaseBegan: "phase", result.Injected: "injected and measured:", result.Recovered: "gone:", result.Ejected: "takes no new orders any more:",
+		result.Readmitted: "takes orders again", result.SemisyncOff: "commits no longer wait for a replica:", result.SemisyncOn: "commits wait for a replica again",
+		result.Canary: "has acknowledged an order", result.Promoted: "has another primary:",
+	}
+	who := ""
+	if e.Group != 0 {
+		who = fmt.Sprintf("group %d ", e.Group)
+	}
+	return fmt.Sprintf("%6.1fs  %s%s %s", at, who, words[e.Kind], e.Detail)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"paytool/internal/drill/result"
+	"paytool/internal/sandbox"
+)
+
+// TestDrillRun runs whole drills on one sandbox: one that holds, what is refused, and
+// damage that somebody does meanwhile, which has to be found and named each time.
+func TestDrillRun(t *testing.T) {
+	b := newBench(t, 3)
+	for _, step := range []struct {
+		name string
+		run  func(t *testing.T, b *bench)
+	}{
+		{"a drill proves its orders", drillProves},
+		{"what must not be is refused", drillRefuses},
+		{"a lost order is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Lost, loseOrder) }},
+		{"a replica that lacks one is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Diverged, loseOnReplica) }},
+		{"a doubled order is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Doubled, doubleOrder) }},
+	} {
+		if !t.Run(step.name, func(t *testing.T) { b.T = t; step.run(t, b) }) {
+			return
+		}
+	}
+}
+
+// short makes a drill as short as it can be.
+func short(args ...string) []string {
+	return append([]string{"drill", "run", "--baseline", "1s", "--for", "2s", "--rate", "60"}, args...)
+}
+
+func drillProves(t *testing.T, b *bench) {
+	page := filepath.Join(t.TempDir(), "drill.html")
+	var r result.Summary
+	status := b.json(&r, short("--groups", "2", "--fault", "read_only", "--html", page)...)
+	v := r.Verify
+	if status != r.Exit || r.Exit != 0 && r.Exit != exitDeviated || !v.OK || v.Acked == 0 || v.Found != v.Acked || r.During.Hops == 0 || !r.Restore.OK {
+		t.Errorf("exit %d: %+v\n%s", status, r, b.stderr)
+	}
+	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte(r.ID)) {
+		t.Errorf("the page: %v", err)
+	}
+	if status, out, _ := b.paytool("drill", "list"); status != exitDone || !strings.Contains(out, r.ID) {
+		t.Errorf("the history lacks %s:\n%s", r.ID, out)
+	}
+	b.sound()
+}
+
+func drillRefuses(t *testing.T, b *bench) {
+	foreign := filepath.Join(t.TempDir(), "plan.yaml")
+	text := "title: t\nenvironment: production\ntargets: {groups: [1]}\nmethod: [{fault: hang, for: 5s}]\n"
+	if err := os.WriteFile(foreign, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"all":             {"--groups", "1,2,3", "--fault", "hang"},
+		"loop mount":      {"--groups", "1", "--fault", "disk_full"},
+		"not built yet":   {"--groups", "1", "--fault", "hang", "--observe"},
+		`"production"`:    {"--plan", foreign},
+		"hang+latency:d=": {"--plan", overlapping(t)},
+	} {
+		status, _, said := b.paytool(append([]string{"drill", "run"}, args...)...)
+		if status != exitRefused || !strings.Contains(said, want) {
+			t.Errorf("%v: exit %d, %q; want %d and %q", args, status, said, exitRefused, want)
+		}
+	}
+	if status, out, _ := b.paytool("drill", "run", "--groups", "2", "--fault", "hang", "--dry-run"); status != exitDone || !strings.Contains(out, "today: groups [2]") {
+		t.Errorf("dry run: exit %d\n%s", status, out)
+	}
+	if status, _, said := b.paytool("drill", "run", "--groups", "2", "--fault", "hnag"); status != exitUsage || !strings.Contains(said, "hnag") {
+		t.Errorf("exit %d, %q", status, said)
+	}
+	b.sound()
+}
+
+func overlapping(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "plan.yaml")
+	text := "title: t\nenvironment: sandbox\ntargets: {groups: [1]}\nmethod: [{fault: hang, for: 5s}, {fault: \"latency:d=50ms\", at: 2s, for: 5s}]\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// onLine calls then once, when a line of what is written holds the words.
+type onLine struct {
+	words string
+	then  func()
+	once  sync.Once
+	mu    sync.Mutex
+	all   bytes.Buffer
+}
+
+func (w *onLine) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	w.all.Write(p)
+	found := strings.Contains(w.all.String(), w.words)
+	w.mu.Unlock()
+	if found {
+		w.once.Do(w.then)
+	}
+	return len(p), nil
+}
+
+// drillFinds does damage once the fault is gone and the load goes on.
+func drillFinds(t *testing.T, b *bench, want result.Code, damage func(b *bench)) {
+	var out bytes.Buffer
+	watched := &onLine{words: "gone: ", then: func() { damage(b) }}
+	status := run(context.Background(), append(short("--groups", "2", "--fault", "read_only", "-o", "json"), "--config", b.config), strings.NewReader(""), &out, watched)
+	var r result.Summary
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatalf("exit %d, %v\n%s", status, err, &watched.all)
+	}
+	counts := map[result.Code]int{result.Lost: r.Verify.Lost, result.Diverged: r.Verify.Diverged, result.Doubled: r.Verify.Doubled}
+	if status != exitBroken || r.Verdict != result.Broken || counts[want] != 1 || len(r.Verify.Problems) == 0 {
+		t.Errorf("exit %d, %s: %+v\n%s", status, r.Verdict, r.Verify, &watched.all)
+	}
+	b.sound()
+}
+
+// newest is the newest order of the load in a group.
+const newest = "merchant_order_no LIKE 'load-%' ORDER BY created_ms DESC LIMIT 1"
+
+func loseOrder(b *bench) {
+	b.sql(b.nodes(1, sandbox.RolePrimary), "DELETE FROM pay.orders WHERE "+newest)
+}
+
+// loseOnReplica leaves the binary log alone: the replica goes on replicating.
+func loseOnReplica(b *bench) {
+	b.quietly(b.nodes(1, sandbox.RoleReplica)[0], "DELETE FROM pay.orders WHERE "+newest)
+}
+
+// doubleOrder writes an order of group 1 into group 3 once more, under a number of
+// that group.
+func doubleOrder(b *bench) {
+	from, err := b.nodes(1, sandbox.RolePrimary)[0].Admin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = from.Close() }()
+	rows, err := from.QueryContext(b.Context(), "SELECT * FROM pay.orders WHERE "+newest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil || !rows.Next() {
+		b.Fatalf("no order to double: %v", err)
+	}
+	values, places := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		places[i] = &values[i]
+	}
+	if err := rows.Scan(places...); err != nil {
+		b.Fatal(err)
+	}
+	for i, name := range columns {
+		switch text := asText(values[i]); name {
+		case "order_no":
+			values[i] = text[:len(text)-1] + "3"
+		case "tag":
+			values[i] = 3
+		}
+	}
+	to, err := b.nodes(3, sandbox.RolePrimary)[0].Admin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = to.Close() }()
+	insert := "INSERT INTO pay.orders (" + strings.Join(columns, ",") + ") VALUES (?" + strings.Repeat(",?", len(columns)-1) + ")"
+	if _, err := to.ExecContext(b.Context(), insert, values...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func asText(v any) string {
+	text, _ := v.([]byte)
+	return string(text)
+}
+
+// quietly runs a statement on one node that its binary log does not have.
+func (b *bench) quietly(n sandbox.Node, statement string) {
+	b.Helper()
+	db, err := n.Admin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	var conn *sql.Conn
+	if conn, err = db.Conn(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	for _, s := range []string{"SET SESSION sql_log_bin=0", statement} {
+		if _, err := conn.ExecContext(b.Context(), s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

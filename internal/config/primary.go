@@ -1,0 +1,89 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+)
+
+// Path is the file that the configuration was read from, "" for one without a file.
+func (c *Config) Path() string { return c.file }
+
+// ErrByHand means that a file is written in a way that is not changed here.
+var ErrByHand = errors.New("change it by hand: let the two nodes change places")
+
+// PutFirst lets a group's primary and the replica at that place (from 0) change
+// places in the file, comments and all else as they are. A file that was changed
+// since it was read, or that is written so that this is more than swapping the ends
+// of lines, is left alone: ErrByHand.
+func (c *Config) PutFirst(group, replica int) error {
+	text, mode, err := readFile(c.file)
+	if err != nil {
+		return err
+	}
+	swapped, err := c.swap(text, group, replica)
+	if err != nil {
+		return fmt.Errorf("put another primary first in %s: %w", c.file, err)
+	}
+	return replaceFile(c.file, swapped, mode.Perm())
+}
+
+// swap is the file's text after the change, which is read back and compared before
+// it is believed.
+func (c *Config) swap(text []byte, group, replica int) ([]byte, error) {
+	want := *c
+	want.Groups = nil
+	lines := bytes.Split(text, []byte("\n"))
+	for i, g := range c.Groups {
+		if g.Group == group {
+			replicas := append([]Node{}, g.Replicas...)
+			g.Primary, replicas[replica] = replicas[replica], g.Primary
+			g.Replicas = replicas
+			for _, key := range []string{"dsn", "monitor_dsn", "admin_dsn"} {
+				c.swapLine(lines, fmt.Sprintf("groups[%d].primary.%s", i, key), fmt.Sprintf("groups[%d].replicas[%d].%s", i, replica, key), key)
+			}
+		}
+		want.Groups = append(want.Groups, g)
+	}
+	swapped := bytes.Join(lines, []byte("\n"))
+	got, err := parseText(c.file, swapped, false)
+	if err != nil || !reflect.DeepEqual(got.Groups, want.Groups) || !reflect.DeepEqual(got.Engine, want.Engine) {
+		return nil, ErrByHand
+	}
+	return swapped, nil
+}
+
+// swapLine swaps what stands after the key in two lines.
+func (c *Config) swapLine(lines [][]byte, a, b, key string) {
+	at, there := c.lines[a]-1, c.lines[b]-1
+	if at < 0 || there < 0 || at >= len(lines) || there >= len(lines) {
+		return // the comparison afterwards says whether it was missed
+	}
+	headA, restA, okA := strings.Cut(string(lines[at]), key+":")
+	headB, restB, okB := strings.Cut(string(lines[there]), key+":")
+	if okA && okB {
+		lines[at], lines[there] = []byte(headA+key+":"+restB), []byte(headB+key+":"+restA)
+	}
+}
+
+// replaceFile puts the text in the file's place as a whole or not at all.
+func replaceFile(path string, text []byte, mode os.FileMode) error {
+	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = next.Write(text)
+	err = errors.Join(err, next.Chmod(mode), next.Sync(), next.Close())
+	if err == nil {
+		err = os.Rename(next.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(next.Name())
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package result
+
+import (
+	"slices"
+	"time"
+
+	"paytool/internal/drill"
+	"paytool/internal/drill/fault"
+	"paytool/internal/shard"
+)
+
+// checks holds the figures against the hypothesis. What the plan does not ask for is
+// shown and does not decide.
+func (b *builder) checks(r *Result) []Check {
+	h := b.Plan.Hypothesis
+	unserved := float64(r.Curve.During.Unserved() + r.Curve.After.Unserved())
+	dip := new(100 * (1 - r.Curve.Second.DipDepth))
+	if r.Curve.Second.Median == 0 {
+		dip = nil
+	}
+	p99 := new(ms(inMs(r.During.P99Ms) - inMs(r.Baseline.P99Ms)))
+	asked := func(d time.Duration) bool { return d > 0 }
+	return []Check{
+		newCheck(CheckFailed, "orders", float64(h.Failed), &unserved, true),
+		newCheck(CheckP99, "ms", ms(h.P99Delta), p99, true),
+		newCheck(CheckGap, "ms", ms(h.LongestGap), &r.LongestGapMs, true),
+		newCheck(CheckMax, "ms", ms(h.Max), &r.During.MaxMs, asked(h.Max)),
+		newCheck(CheckEject, "ms", ms(h.Eject), r.TimeToEjectMs, asked(h.Eject)),
+		newCheck(CheckReadmit, "ms", ms(h.Readmit), r.TimeToReadmitMs, asked(h.Readmit)),
+		newCheck(CheckRecovery, "ms", ms(h.Recovery), r.Curve.Second.RecoveryMs, asked(h.Recovery)),
+		newCheck(CheckDip, "percent", float64(h.DipPercent), dip, h.DipPercent > 0),
+		newCheck(CheckMTTR, "ms", ms(h.MTTR), r.MTTRMs, asked(h.MTTR)),
+	}
+}
+
+func newCheck(code CheckCode, unit string, want float64, got *float64, decides bool) Check {
+	c := Check{Code: code, Unit: unit, Want: want, Decides: decides}
+	if got != nil {
+		c.Got = new(*got)
+	}
+	c.Held = !decides || got != nil && *got <= want
+	return c
+}
+
+func inMs(x float64) time.Duration { return time.Duration(x * float64(time.Millisecond)) }
+
+// reasons applies every rule, and lists the worst first.
+func (b *builder) reasons(r *Result) []Reason {
+	if b.Refused != "" {
+		return []Reason{{Verdict: Refused, Code: NotAllowed, Detail: b.Refused}}
+	}
+	all := []Reason{}
+	add := func(v Verdict, code Code, n int, detail string) {
+		all = append(all, Reason{Verdict: v, Code: code, N: n, Detail: detail})
+	}
+	if !b.Restore.OK {
+		add(RestoreFailed, NotBack, 0, b.Restore.Detail)
+	}
+	b.dataReasons(add)
+	b.proofReasons(r, add)
+	if b.Stopped != "" {
+		add(Stopped, EndedEarly, 0, b.Stopped)
+	}
+	for _, c := range r.Checks {
+		if !c.Held {
+			add(Deviated, NotHeld, 0, string(c.Code))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Reason) int {
+		return slices.Index(ranked, b.Verdict) - slices.Index(ranked, a.Verdict)
+	})
+	return all
+}
+
+// dataReasons are what is wrong with the data.
+func (b *builder) dataReasons(add func(Verdict, Code, int, string)) {
+	if n := b.oneCopy(); n > 0 {
+		add(Broken, OneCopy, n, "")
+	}
+	v := b.Verify
+	if v == nil {
+		add(Inconclusive, NotVerified, 0, "")
+		return
+	}
+	counts := []struct {
+		code Code
+		n    int
+	}{
+		{Lost, v.Lost}, {Doubled, v.Doubled}, {Diverged, v.Diverged}, {Corrupt, v.Corrupt},
+		{Phantom, v.Phantom}, {Unexpected, v.Unexpected},
+	}
+	explained := v.Unread > 0
+	for _, c := range counts {
+		if c.n > 0 {
+			add(Broken, c.code, c.n, "")
+			explained = true
+		}
+	}
+	if off := int(v.FoundFen - v.AckedFen); off != 0 && !explained {
+		add(Broken, Sums, off, "")
+	}
+	if v.Unread > 0 {
+		add(Inconclusive, Unread, v.Unread, "")
+	}
+	if v.DoubtsOpen > 0 {
+		add(Inconclusive, DoubtsOpen, v.DoubtsOpen, "")
+	}
+}
+
+// proofReasons are what keeps the drill from having proven anything. One that was
+// stopped proves nothing anyway, and is told as such.
+func (b *builder) proofReasons(r *Result, add func(Verdict, Code, int, string)) {
+	for _, what := range b.Effectless {
+		add(Inconclusive, NoEffect, 0, what)
+	}
+	if b.Stopped != "" {
+		return
+	}
+	if !b.injected && len(b.Effectless) == 0 {
+		add(Inconclusive, NotInjected, 0, "")
+	}
+	if r.Curve.Baseline.Acked == 0 {
+		add(Inconclusive, NoBaseline, 0, "")
+	}
+	if b.expects(fault.OrderHopped) && !b.hopped(r) {
+		add(Inconclusive, NothingHopped, 0, "")
+	}
+	if b.expects(fault.UnknownSettled) && b.Settled == 0 {
+		add(Inconclusive, NoneSettled, 0, "")
+	}
+}
+
+// expects reports whether a fault of the plan shows nothing unless this happened.
+func (b *builder) expects(what fault.Sometimes) bool {
+	for _, step := range b.Plan.Method {
+		for _, f := range step.Faults() {
+			if spec, ok := fault.Lookup(f.Name); ok && slices.Contains(spec.Sometimes, what) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hopped reports whether an order went past a target.
+func (b *builder) hopped(r *Result) bool {
+	for _, f := range r.Curve.Flows {
+		if f.Orders > 0 && slices.Contains(b.Targets, f.From) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneCopy counts the orders that a group acknowledged while its semi-sync was off:
+// those that were due and done within such a time. The server's own counter would
+// also count probes.
+func (b *builder) oneCopy() int {
+	n := 0
+	for group, times := range b.semisyncOff() {
+		for _, s := range b.Samples {
+			if s.Answer == drill.Acked && s.Group == group && slices.ContainsFunc(times, func(t span) bool {
+				return s.Due >= t.from && s.Done <= t.to
+			}) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// span is a time from the start of the load.
+type span struct{ from, to time.Duration }
+
+// semisyncOff is when each group's semi-sync was off. One that did not come back was
+// off to the end.
+func (b *builder) semisyncOff() map[shard.GroupID][]span {
+	off := map[shard.GroupID][]span{}
+	since := map[shard.GroupID]time.Duration{}
+	for _, e := range b.events {
+		from, open := since[e.Group]
+		switch {
+		case e.Kind == SemisyncOff && !open:
+			since[e.Group] = b.since(e.At)
+		case e.Kind == SemisyncOn && open:
+			off[e.Group] = append(off[e.Group], span{from, b.since(e.At)})
+			delete(since, e.Group)
+		}
+	}
+	for g, from := range since {
+		off[g] = append(off[g], span{from, max(b.at.End, b.since(b.Ended))})
+	}
+	return off
+}

@@ -1,0 +1,287 @@
+package chunk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+)
+
+var (
+	// ErrNotWaiting means that the target does not have the tag as moved elsewhere: it
+	// owns it, so that its rows are newer than a copy, or nobody prepared it.
+	ErrNotWaiting = errors.New("the target does not wait for this tag: only where its claim says moved may rows be copied to it")
+	// ErrNewer means that a row of the target is newer than the source's: another
+	// process copied it, and this one is behind.
+	ErrNewer = errors.New("the target has a newer version: another process copies too; read the move's journal again")
+	// ErrClash means that the target has a live row of its own for an attempt of a key.
+	ErrClash = errors.New("the target has another order for the same attempt of a key: plan again, duplicates are listed there")
+)
+
+// Checkpoint is how far a tag is copied or compared. It is kept by the caller: what
+// begins with one goes on behind it.
+type Checkpoint struct {
+	After  string `json:"after"` // every number up to this one is done
+	Ended  bool   `json:"ended"` // the last chunk too
+	Chunks int64  `json:"chunks"`
+	Orders int64  `json:"orders"`
+	Rows   int64  `json:"rows"` // read at the source
+}
+
+// Copy is one tag on its way.
+type Copy struct {
+	Source, Target *Side
+	Tag            pay.Tag
+	Pace           Pace
+	// Save is told after each chunk, which is committed then. A process that dies
+	// before it has saved does one chunk again.
+	Save func(ctx context.Context, done Checkpoint) error
+}
+
+// Copied counts what became of rows.
+type Copied struct {
+	Rows     int64 // read at the source
+	Inserted int64
+	Replaced int64 // were there and differed
+	Deleted  int64 // were there and are not at the source
+}
+
+func (c *Copied) add(other Copied) {
+	c.Rows += other.Rows
+	c.Inserted += other.Inserted
+	c.Replaced += other.Replaced
+	c.Deleted += other.Deleted
+}
+
+// Run copies every chunk behind a checkpoint.
+func (c Copy) Run(ctx context.Context, from Checkpoint) (Copied, error) {
+	var sum Copied
+	if err := alike(c.Source, c.Target); err != nil {
+		return sum, err
+	}
+	pace := c.Pace.withDefaults()
+	for size := pace.First; !from.Ended; {
+		if err := pace.wait(ctx); err != nil {
+			return sum, err
+		}
+		began := pace.Now()
+		span, err := c.Source.span(ctx, c.Tag, from.After, size)
+		if err != nil {
+			return sum, err
+		}
+		all, err := c.Source.read(ctx, c.Tag, span)
+		if err != nil {
+			return sum, err
+		}
+		done, err := c.write(ctx, span, all)
+		if err != nil {
+			return sum, err
+		}
+		sum.add(done)
+		from = from.behind(span, all)
+		if err := c.save(ctx, from); err != nil {
+			return sum, err
+		}
+		size = pace.next(size, pace.Now().Sub(began), all.bytes)
+	}
+	return sum, nil
+}
+
+// behind is the checkpoint after a chunk.
+func (c Checkpoint) behind(s Span, all rows) Checkpoint {
+	c.After, c.Ended = s.Through, s.last()
+	c.Chunks++
+	c.Orders += int64(len(all.of[0]))
+	c.Rows += all.count
+	return c
+}
+
+func (c Copy) save(ctx context.Context, done Checkpoint) error {
+	if c.Save == nil {
+		return nil
+	}
+	return c.Save(ctx, done)
+}
+
+// Orders copies single orders, those that changed, with all that belongs to them.
+func (c Copy) Orders(ctx context.Context, numbers []pay.OrderNo) (Copied, error) {
+	if len(numbers) == 0 {
+		return Copied{}, nil
+	}
+	if err := alike(c.Source, c.Target); err != nil {
+		return Copied{}, err
+	}
+	all, err := c.Source.read(ctx, c.Tag, orders(numbers))
+	if err != nil {
+		return Copied{}, err
+	}
+	return c.write(ctx, orders(numbers), all)
+}
+
+// write makes a chunk of the target like the source's, in one transaction.
+func (c Copy) write(ctx context.Context, p part, all rows) (done Copied, err error) {
+	tx, err := c.Target.db().BeginTx(ctx, nil)
+	if err == nil {
+		defer tx.Rollback()
+		done, err = c.writeIn(ctx, tx, p, all)
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	if err != nil {
+		return Copied{}, fmt.Errorf("copy tag %d from %s to %s: %w", c.Tag, c.Source.Name, c.Target.Name, err)
+	}
+	return done, nil
+}
+
+// writeIn first holds the target's claim: a switch waits for the transaction, and
+// after it nothing is copied any more.
+func (c Copy) writeIn(ctx context.Context, tx *sql.Tx, p part, all rows) (Copied, error) {
+	done := Copied{Rows: all.count}
+	var state shard.TagState
+	err := tx.QueryRowContext(ctx, "SELECT state FROM group_state WHERE tag=? /*! LOCK IN SHARE MODE */", c.Tag).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && state != shard.TagMoved {
+		err = ErrNotWaiting
+	}
+	if err != nil {
+		return Copied{}, err
+	}
+	counts, err := c.Target.count(ctx, tx, c.Tag, p)
+	if err != nil {
+		return Copied{}, err
+	}
+	for i, t := range c.Target.tables {
+		change := change{insert: all.of[i]}
+		if counts[i] > 0 {
+			there, err := t.read(ctx, tx, c.Tag, p)
+			if err != nil {
+				return Copied{}, err
+			}
+			if change, err = t.difference(all.of[i], there); err != nil {
+				return Copied{}, err
+			}
+		}
+		if err := t.carryOut(ctx, tx, change); err != nil {
+			return Copied{}, err
+		}
+		done.Replaced += change.replaced
+		done.Deleted += int64(len(change.remove)) - change.replaced
+		done.Inserted += int64(len(change.insert)) - change.replaced
+	}
+	return done, nil
+}
+
+// count counts a chunk's rows by table.
+func (s *Side) count(ctx context.Context, q querier, tag pay.Tag, p part) ([]int64, error) {
+	var selects []string
+	var args []any
+	for i, t := range s.tables {
+		where, these := p.where(t.number)
+		selects = append(selects, fmt.Sprintf("SELECT %d, COUNT(*) FROM %s WHERE tag=?%s", i, t.Name, where))
+		args = slices.Concat(args, []any{tag}, these)
+	}
+	found, err := q.QueryContext(ctx, strings.Join(selects, " UNION ALL "), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	counts := make([]int64, len(s.tables))
+	for found.Next() {
+		var i int
+		var n int64
+		if err := found.Scan(&i, &n); err != nil {
+			return nil, err
+		}
+		counts[i] = n
+	}
+	return counts, found.Err()
+}
+
+// change is what makes a target's rows like the source's. A row that differs is
+// removed and inserted.
+type change struct {
+	remove   []row
+	insert   []row
+	replaced int64
+}
+
+func (t table) difference(source, target []row) (change, error) {
+	var c change
+	there := make(map[string]row, len(target))
+	for _, r := range target {
+		there[t.key(r)] = r
+	}
+	for _, r := range source {
+		key := t.key(r)
+		old, ok := there[key]
+		delete(there, key)
+		switch {
+		case !ok:
+			c.insert = append(c.insert, r)
+		case slices.Equal(old, r):
+		case t.newer(old, r):
+			return change{}, fmt.Errorf("%s %s: %w", t.Name, key, ErrNewer)
+		default:
+			c.remove, c.insert = append(c.remove, old), append(c.insert, r)
+			c.replaced++
+		}
+	}
+	for _, r := range target {
+		if _, extra := there[t.key(r)]; extra {
+			c.remove = append(c.remove, r)
+		}
+	}
+	return c, nil
+}
+
+// newer compares versions, of rows that have one that is not part of their key.
+func (t table) newer(a, b row) bool {
+	if !slices.Contains(t.columns, "version") || slices.Contains(t.Key, "version") {
+		return false
+	}
+	have, _ := t.get(a, "version").(int64)
+	want, _ := t.get(b, "version").(int64)
+	return have > want
+}
+
+// rowsAtOnce bounds the rows of a statement.
+const rowsAtOnce = 500
+
+func (t table) carryOut(ctx context.Context, tx *sql.Tx, c change) error {
+	match := strings.Join(t.Key, "=? AND ") + "=?"
+	for _, r := range c.remove {
+		args := make([]any, 0, len(t.Key)+1)
+		for _, k := range t.Key {
+			args = append(args, t.get(r, k))
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.Name+" WHERE "+match+" AND tag=?", append(args, t.get(r, t.Tag))...); err != nil {
+			return fmt.Errorf("remove from %s: %w", t.Name, err)
+		}
+	}
+	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(t.columns)), ",") + ")"
+	for batch := range slices.Chunk(c.insert, rowsAtOnce) {
+		args := make([]any, 0, len(batch)*len(t.columns))
+		for _, r := range batch {
+			args = append(args, r...)
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO "+t.Name+" ("+strings.Join(t.columns, ",")+") VALUES "+
+			strings.TrimSuffix(strings.Repeat(one+",", len(batch)), ","), args...)
+		var answer *mysql.MySQLError
+		if errors.As(err, &answer) && answer.Number == errDuplicate {
+			return fmt.Errorf("%s from %s on: %w: %s", t.Name, t.key(batch[0]), ErrClash, answer.Message)
+		}
+		if err != nil {
+			return fmt.Errorf("insert into %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+const errDuplicate = 1062

@@ -1,0 +1,134 @@
+package chunk
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // finds rows that differ by accident; nobody is to be kept out by it
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"paytool/internal/pay"
+)
+
+// Digest is what a chunk's rows of one table add up to.
+type Digest struct {
+	Rows int64 `json:"rows"`
+	Fen  int64 `json:"fen"` // all columns of money together
+	// Hash is the sum, modulo 2^64, of the first 64 bits of the MD5 of each row.
+	Hash uint64 `json:"hash"`
+}
+
+func (d *Digest) add(other Digest) {
+	d.Rows += other.Rows
+	d.Fen += other.Fen
+	d.Hash += other.Hash
+}
+
+// A row is hashed as the text of its columns: a number with a comma behind it, a text
+// with its length in bytes before it, so that no two rows have the same text, and
+// "-," for NULL. columnText is that for a server, rowText for rows that are here.
+func columnText(c *sql.ColumnType) string {
+	name := c.Name()
+	text := name + ",','"
+	if kind := c.DatabaseTypeName(); strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") {
+		text = "LENGTH(" + name + "),':'," + name
+	}
+	if nullable, ok := c.Nullable(); ok && !nullable {
+		return text
+	}
+	return "COALESCE(CONCAT(" + text + "),'-,')"
+}
+
+func (r row) text(into []byte) []byte {
+	for _, v := range r {
+		switch v := v.(type) {
+		case nil:
+			into = append(into, "-,"...)
+		case int64:
+			into = append(strconv.AppendInt(into, v, 10), ',')
+		case string:
+			into = append(strconv.AppendInt(into, int64(len(v)), 10), ':')
+			into = append(into, v...)
+		default:
+			panic(fmt.Sprintf("a column holds a %T: the driver gives numbers, texts and NULL", v))
+		}
+	}
+	return into
+}
+
+// digest asks the server, or adds up the rows where it cannot.
+func (s *Side) digest(ctx context.Context, tag pay.Tag, p part) ([]Digest, error) {
+	if !s.hashes {
+		all, err := s.read(ctx, tag, p)
+		return s.add(all), err
+	}
+	var selects []string
+	var args []any
+	for i, t := range s.tables {
+		where, these := p.where(t.number)
+		selects = append(selects, fmt.Sprintf("SELECT %d, COUNT(*), COALESCE(SUM(%s),0), COALESCE(SUM(CAST(CONV(LEFT(MD5(%s),16),16,10) AS UNSIGNED)),0) FROM %s WHERE tag=?%s",
+			i, sumOf(t.fen), t.rowText, t.Name, where))
+		args = slices.Concat(args, []any{tag}, these)
+	}
+	found, err := s.db().QueryContext(ctx, strings.Join(selects, " UNION ALL "), args...)
+	if err != nil {
+		return nil, fmt.Errorf("add up tag %d on %s: %w", tag, s.Name, err)
+	}
+	defer found.Close()
+	digests := make([]Digest, len(s.tables))
+	for found.Next() {
+		if err := scanDigest(found, digests); err != nil {
+			return nil, fmt.Errorf("add up tag %d on %s: %w", tag, s.Name, err)
+		}
+	}
+	return digests, found.Err()
+}
+
+func sumOf(columns []string) string {
+	if len(columns) == 0 {
+		return "0"
+	}
+	return strings.Join(columns, "+")
+}
+
+func scanDigest(found *sql.Rows, digests []Digest) error {
+	var i int
+	var d Digest
+	var hash string
+	if err := found.Scan(&i, &d.Rows, &d.Fen, &hash); err != nil {
+		return err
+	}
+	sum, ok := new(big.Int).SetString(hash, 10)
+	if !ok {
+		return fmt.Errorf("the sum of hashes is %q", hash)
+	}
+	d.Hash = sum.And(sum, lowest64).Uint64()
+	digests[i] = d
+	return nil
+}
+
+var lowest64 = new(big.Int).SetUint64(1<<64 - 1)
+
+// add is digest for rows that are here.
+func (s *Side) add(all rows) []Digest {
+	digests := make([]Digest, len(s.tables))
+	var text []byte
+	for i, list := range all.of {
+		t := s.tables[i]
+		for _, r := range list {
+			text = r.text(text[:0])
+			sum := md5.Sum(text) //nolint:gosec // see the import
+			d := Digest{Rows: 1, Hash: binary.BigEndian.Uint64(sum[:])}
+			for _, c := range t.fen {
+				fen, _ := t.get(r, c).(int64) // NULL adds nothing
+				d.Fen += fen
+			}
+			digests[i].add(d)
+		}
+	}
+	return digests
+}

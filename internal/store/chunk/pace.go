@@ -1,0 +1,122 @@
+package chunk
+
+import (
+	"context"
+	"time"
+)
+
+// Pace says how large chunks are and when the next may begin. Zero values mean the
+// defaults in the comments.
+type Pace struct {
+	// Time is how long a chunk should take (200 ms): a target's replicas apply it as
+	// one, so it is about what their lag grows by.
+	Time time.Duration
+	// Bytes bounds the values of a chunk that is copied (4 MiB).
+	Bytes int64
+	// First is the orders of the first chunk (500), Most those of any (100,000).
+	First, Most int
+	// Brakes are asked before each chunk; while one holds, nothing is read or written.
+	Brakes []Brake
+	// Held is told why a chunk waits, once for each reason; nil for nobody.
+	Held func(reason string)
+	// Now is a monotonic clock (time.Now). Sleep waits, or returns the context's error.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// Brake holds copying and comparing back for the sake of payments: replica lag,
+// running threads, the latency of creates, an operator's file, a time of day.
+type Brake interface {
+	// Hold answers why the next chunk should wait, "" if it need not. An error means
+	// that it could not tell; it holds as well.
+	Hold(ctx context.Context) (reason string, err error)
+}
+
+// BrakeFunc is a function as a Brake.
+type BrakeFunc func(ctx context.Context) (string, error)
+
+// Hold calls the function.
+func (f BrakeFunc) Hold(ctx context.Context) (string, error) { return f(ctx) }
+
+const (
+	lookAgain  = 100 * time.Millisecond // while a brake holds
+	leastChunk = 50                     // orders; smaller ones cost more in round trips than they spare
+)
+
+func (p Pace) withDefaults() Pace {
+	if p.Time == 0 {
+		p.Time = 200 * time.Millisecond
+	}
+	if p.Bytes == 0 {
+		p.Bytes = 4 << 20
+	}
+	if p.First == 0 {
+		p.First = 500
+	}
+	if p.Most == 0 {
+		p.Most = 100_000
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	if p.Sleep == nil {
+		p.Sleep = sleep
+	}
+	return p
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// wait returns when no brake holds.
+func (p Pace) wait(ctx context.Context) error {
+	said := ""
+	for {
+		reason := p.reason(ctx)
+		if reason == "" || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if reason != said && p.Held != nil {
+			p.Held(reason)
+		}
+		said = reason
+		if err := p.Sleep(ctx, lookAgain); err != nil {
+			return err
+		}
+	}
+}
+
+func (p Pace) reason(ctx context.Context) string {
+	for _, b := range p.Brakes {
+		reason, err := b.Hold(ctx)
+		if err != nil {
+			return "a brake cannot tell: " + err.Error()
+		}
+		if reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// next is the orders of the chunk after one of size orders that took a time and had
+// as many bytes. It at most doubles and at most halves: one slow commit says little.
+func (p Pace) next(size int, took time.Duration, bytes int64) int {
+	factor := 2.0
+	if took > 0 {
+		factor = min(factor, float64(p.Time)/float64(took))
+	}
+	if bytes > 0 {
+		factor = min(factor, float64(p.Bytes)/float64(bytes))
+	}
+	factor = max(factor, 0.5)
+	return min(max(int(float64(size)*factor), leastChunk), p.Most)
+}
