@@ -143,7 +143,7 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 		return nil, err
 	}
 	opts := drill.LoadOptions{
-		Rate: float64(d.plan.Load.Rate), For: d.plan.LoadFor(), Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: uint64(d.started.UnixNano()), //nolint:gosec // any bits will do
+		Rate: float64(d.plan.Load.Rate), For: d.plan.LoadFor(), Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: uint64(d.started.UnixNano()),
 		Told: d.heardOrder,
 	}
 	if opts.Ledger, err = drill.CreateLedger(d.ledgerFile(), opts.LedgerHeader(d.started)); err != nil {

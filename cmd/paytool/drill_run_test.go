@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,7 +157,7 @@ func doubleOrder(b *bench) {
 	defer func() { _ = rows.Close() }()
 	columns, err := rows.Columns()
 	if err != nil || !rows.Next() {
-		b.Fatalf("no order to double: %v", err)
+		b.Fatalf("no order to double: %v", errors.Join(err, rows.Err()))
 	}
 	values, places := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {

@@ -17,11 +17,11 @@ import (
 )
 
 type reconDiffsOptions struct {
-	book         bookFlags
-	query        ledger.Query
-	states       []string
-	class        string
-	all, pending bool
+	book   bookFlags
+	query  ledger.Query
+	states []string
+	class  string
+	all    bool
 }
 
 func newReconDiffsCmd(r *reconApp) *cobra.Command {
@@ -76,10 +76,9 @@ func runReconDiffs(ctx context.Context, r *reconApp, l *ledger.Ledger, o reconDi
 	if limit > 0 {
 		q.Limit++ // to know whether there are more
 	}
-	switch {
-	case o.book == (bookFlags{}):
+	if o.book == (bookFlags{}) {
 		found, err = l.Differences(ctx, q)
-	default:
+	} else {
 		for i := range books {
 			q.Book = &books[i]
 			more, e := l.Differences(ctx, q)

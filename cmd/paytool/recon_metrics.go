@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"paytool/internal/config"
@@ -39,52 +37,7 @@ func (o *reconRunOptions) writeMetrics(ctx context.Context, r *reconApp, l *ledg
 				return err
 			}
 		}
-		_, err := io.WriteString(w, metricsText(days, ages, time.Now()))
+		_, err := io.WriteString(w, daily.MetricsText(days, ages, time.Now()))
 		return err
 	})
-}
-
-// metricsText is the last day of each account, and what is open by age.
-func metricsText(days []daily.Outcome, ages ledger.Buckets, now time.Time) string {
-	last := map[ledger.Book]*daily.Outcome{}
-	var books []ledger.Book
-	for i := range days {
-		if last[days[i].Book] == nil {
-			books = append(books, days[i].Book)
-		}
-		last[days[i].Book] = &days[i]
-	}
-	var b strings.Builder
-	metric := func(name, help string, value func(*daily.Outcome) (int64, bool)) {
-		fmt.Fprintf(&b, "# HELP paytool_recon_%s %s\n# TYPE paytool_recon_%s gauge\n", name, help, name)
-		for _, book := range books {
-			if v, ok := value(last[book]); ok {
-				fmt.Fprintf(&b, "paytool_recon_%s{channel=%q,account=%q} %d\n", name, book.Channel, book.Account, v)
-			}
-		}
-	}
-	metric("exit_status", "Exit status of the last day: 0 balanced, 2 differences, 3 not ready, 4 gate, 5 overdue, 1 failed.",
-		func(d *daily.Outcome) (int64, bool) { return int64(d.Status.Exit()), true })
-	of := func(value func(*daily.Outcome) int64) func(*daily.Outcome) (int64, bool) {
-		return func(d *daily.Outcome) (int64, bool) {
-			if d.Result == nil {
-				return 0, false
-			}
-			return value(d), true
-		}
-	}
-	metric("differences", "Differences that the last day was found with.", of(func(d *daily.Outcome) int64 { return differencesOf(d.Result) }))
-	metric("ours_fen", "Our net total of the last day, in fen.", of(func(d *daily.Outcome) int64 { return int64(d.Result.Ours.Amount) }))
-	metric("theirs_fen", "The channel's net total of the last day, in fen.", of(func(d *daily.Outcome) int64 { return int64(d.Result.Theirs.Amount) }))
-	metric("carried_rows", "Rows that wait for the next day.", of(func(d *daily.Outcome) int64 { return d.Result.Carried.Closing }))
-	metric("overdue", "Differences that are open for too long.", of(func(d *daily.Outcome) int64 { return int64(d.Overdue) }))
-	b.WriteString("# HELP paytool_recon_open Open differences of all accounts by age in days.\n# TYPE paytool_recon_open gauge\n")
-	for _, a := range []struct {
-		age   string
-		total ledger.AgeTotal
-	}{{"1", ages.UpTo1}, {"3", ages.UpTo3}, {"7", ages.UpTo7}, {"older", ages.Beyond}} {
-		fmt.Fprintf(&b, "paytool_recon_open{up_to_days=%q} %d\n", a.age, a.total.Rows)
-	}
-	fmt.Fprintf(&b, "# HELP paytool_recon_last_run_timestamp_seconds When recon run ended last.\n# TYPE paytool_recon_last_run_timestamp_seconds gauge\npaytool_recon_last_run_timestamp_seconds %d\n", now.Unix())
-	return b.String()
 }

@@ -291,7 +291,7 @@ func writeDays(w io.Writer, days []daily.Outcome) error {
 			continue
 		}
 		res := d.Result
-		t.Add(d.Date, d.Channel, d.Account, d.Status, res.Ours.Amount.Yuan(), res.Theirs.Amount.Yuan(), res.Matched, differencesOf(res), res.Carried.Closing, d.Overdue)
+		t.Add(d.Date, d.Channel, d.Account, d.Status, res.Ours.Amount.Yuan(), res.Theirs.Amount.Yuan(), res.Matched, daily.Found(res), res.Carried.Closing, d.Overdue)
 	}
 	if err := t.Write(w); err != nil {
 		return err
@@ -303,14 +303,6 @@ func writeDays(w io.Writer, days []daily.Outcome) error {
 	}
 	_, err := fmt.Fprintln(w, "\nnext: paytool recon status")
 	return err
-}
-
-// differencesOf counts them by class: a list may be cut.
-func differencesOf(res *recon.Result) (n int64) {
-	for _, c := range res.Counts {
-		n += c
-	}
-	return n
 }
 
 func retryNote(d *daily.Outcome) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
@@ -83,7 +84,7 @@ type setPrimaryResult struct {
 	Next string `json:"next"` // what is left to do
 }
 
-func runSetPrimary(ctx context.Context, a *app, o setPrimaryOptions) (err error) {
+func runSetPrimary(ctx context.Context, a *app, o setPrimaryOptions) error {
 	if a.dir != "" {
 		return usageError(errors.New("--dir: embedded groups have one node each; name a config with --config"))
 	}
@@ -97,33 +98,44 @@ func runSetPrimary(ctx context.Context, a *app, o setPrimaryOptions) (err error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	p, err := store.OpenPromoter(o.wish.Group, promoteNodes(g))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
 	if !o.yes {
-		return o.show(ctx, a, p)
+		return o.show(ctx, a, g)
 	}
-	if err := p.Claim(ctx); err != nil {
-		return err
-	}
-	log := a.logger(cfg.Log)
-	start := time.Now()
-	plan, err := promote.Run(ctx, p, o.wish, func(s promote.Step) { log.Info("step", "what", s.Kind, "node", s.Node) })
-	if err != nil {
-		return err
-	}
-	r := setPrimaryResult{Plan: plan, Done: !plan.Already, MS: time.Since(start).Milliseconds()}
-	r.Next, err = afterSetPrimary(cfg, g, plan)
+	r, err := setPrimary(ctx, cfg, g, o.wish, a.logger(cfg.Log))
 	if err != nil {
 		return err
 	}
 	return a.show(r, func(w io.Writer) error { return writeSetPrimary(w, r) })
 }
 
+// setPrimary changes the primary of a group, and then the config and the sandbox that
+// the group may belong to.
+func setPrimary(ctx context.Context, cfg *config.Config, g config.Group, wish promote.Wish, log *slog.Logger) (r setPrimaryResult, err error) {
+	p, err := store.OpenPromoter(wish.Group, promoteNodes(g))
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	if err := p.Claim(ctx); err != nil {
+		return r, err
+	}
+	start := time.Now()
+	plan, err := promote.Run(ctx, p, wish, func(s promote.Step) { log.Info("step", "what", s.Kind, "node", s.Node) })
+	if err != nil {
+		return r, err
+	}
+	r = setPrimaryResult{Plan: plan, Done: !plan.Already, MS: time.Since(start).Milliseconds()}
+	r.Next, err = afterSetPrimary(cfg, g, plan)
+	return r, err
+}
+
 // show prints the plan. Without --dry-run that was not what was asked for.
-func (o *setPrimaryOptions) show(ctx context.Context, a *app, p *store.Promoter) error {
+func (o *setPrimaryOptions) show(ctx context.Context, a *app, g config.Group) (err error) {
+	p, err := store.OpenPromoter(o.wish.Group, promoteNodes(g))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
 	plan, err := promote.Decide(o.wish, p.Look(ctx), false)
 	if err != nil {
 		return err
