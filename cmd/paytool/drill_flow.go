@@ -41,6 +41,9 @@ type drillRun struct {
 	view   drillView
 	stop   context.CancelCauseFunc // ends the drill early; its faults are taken back
 
+	waiting  []*outageWatch // of the targets, where the drill promotes
+	failover failover
+
 	mu       sync.Mutex
 	told     []drill.Sample
 	past     map[pay.OrderNo]shard.GroupID // the first group that an order went past
@@ -242,12 +245,21 @@ func (d *drillRun) breakOnce(ctx context.Context, n int, step plan.Step, groups 
 	}
 	defer r.Close()
 	d.begin(result.PhaseFault)
-	return r.Run(ctx, func(ctx context.Context) error {
+	hold := func(ctx context.Context) error {
 		if err := (order.System{}).Sleep(ctx, step.For); err != nil {
 			return context.Cause(ctx)
 		}
 		return nil
+	}
+	if !step.Promote {
+		return r.Run(ctx, hold)
+	}
+	var out rig.Outcome
+	err = d.watchFailover(ctx, func() (err error) {
+		out, err = r.Run(ctx, func(ctx context.Context) error { return errors.Join(d.promote(ctx), hold(ctx)) })
+		return err
 	})
+	return out, err
 }
 
 // restored takes in how the way back went.
@@ -291,6 +303,7 @@ func (d *drillRun) finish(in *result.Input, runErr error) error {
 	d.mu.Lock()
 	in.Samples = curve.FromLoad(d.loading, d.told, func(no pay.OrderNo) shard.GroupID { return d.past[no] })
 	in.Events, in.Ended = d.events, time.Now()
+	d.failover.into(in)
 	d.mu.Unlock()
 	r := result.Build(*in)
 	kept := history.In(d.site.dir)

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"paytool/internal/config"
@@ -13,7 +14,6 @@ import (
 	"paytool/internal/drill/result"
 	"paytool/internal/order"
 	"paytool/internal/pay"
-	"paytool/internal/sandbox"
 	"paytool/internal/shard"
 	"paytool/internal/shard/promote"
 	"paytool/internal/store"
@@ -22,23 +22,87 @@ import (
 // promotePatience bounds a promotion in a drill.
 const promotePatience = 30 * time.Second
 
-// promoteDrilled fails over within a group whose primary a drill has killed. The
-// config's primary changes with it.
-func (e *engine) promoteDrilled(ctx context.Context, g shard.GroupID) (promote.Plan, error) {
-	i := slices.IndexFunc(e.cfg.Groups, func(c config.Group) bool { return c.Group == int(g) })
+// promoteDrilled fails over within a group whose primary a drill has killed. cfg is
+// the file's, without the drill's proxies; the file's primary changes with it.
+func promoteDrilled(ctx context.Context, cfg *config.Config, g shard.GroupID, log *slog.Logger) (promote.Plan, error) {
+	i := slices.IndexFunc(cfg.Groups, func(c config.Group) bool { return c.Group == int(g) })
 	if i < 0 {
 		return promote.Plan{}, fmt.Errorf("promote in group %d: the config has no such group", g)
 	}
-	group := e.cfg.Groups[i]
+	group := cfg.Groups[i]
 	ctx, cancel := context.WithTimeout(ctx, promotePatience)
 	defer cancel()
-	r, err := setPrimary(ctx, e.cfg, group, promote.Wish{Group: g, Promote: true, Semisync: e.cfg.Engine.SemisyncFor(group)}, e.log)
+	r, err := setPrimary(ctx, cfg, group, promote.Wish{Group: g, Promote: true, Semisync: cfg.Engine.SemisyncFor(group)}, log)
 	return r.Plan, err
 }
 
-// rejoinDrilled brings the old primary back as a replica, in a sandbox.
-func (e *engine) rejoinDrilled(ctx context.Context, g shard.GroupID) error {
-	return sandbox.Rejoin(ctx, filepath.Dir(e.cfg.Path()), int(g))
+// failover is what the promotions of a drill came to.
+type failover struct {
+	affected result.Affected
+	longest  time.Duration // that old orders of a group could not be updated
+	open     bool          // in a group they still could not when the drill had restored it
+	measured bool
+}
+
+// watchFailover watches the targets' old orders while held runs, which breaks the groups,
+// promotes and puts them right. It takes in who waited and for how long.
+func (d *drillRun) watchFailover(ctx context.Context, held func() error) error {
+	watches := make([]*outageWatch, len(d.targets))
+	for i, g := range d.targets {
+		w, err := d.engine.watchOutage(ctx, g, d.id, d.site.sandbox())
+		if err != nil {
+			return err
+		}
+		watches[i] = w
+	}
+	wctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	outages := make([]mttr.Outage, len(watches))
+	var watching sync.WaitGroup
+	for i, w := range watches {
+		watching.Go(func() { outages[i] = w.run(wctx) })
+	}
+	d.waiting = watches
+	err := held()
+	end()
+	watching.Wait()
+	f := &d.failover
+	f.measured = true
+	for _, o := range outages {
+		length, over := o.Length()
+		f.longest = max(f.longest, length)
+		f.open = f.open || !over
+	}
+	return err
+}
+
+// promote fails over in each target, once its primary is dead, and counts who waits
+// for it.
+func (d *drillRun) promote(ctx context.Context) error {
+	for i, g := range d.targets {
+		if n, err := d.waiting[i].affected(ctx); err == nil { // a count that nobody gives ends no drill
+			d.failover.affected.OrdersWaiting += n.OrdersWaiting
+			d.failover.affected.Merchants += n.Merchants
+			d.failover.affected.Terminals += n.Terminals
+		}
+		p, err := promoteDrilled(ctx, d.site.cfg, g, d.engine.log)
+		if err != nil {
+			return err
+		}
+		d.event(result.Event{At: time.Now(), Kind: result.Promoted, Group: g, Detail: p.Name})
+	}
+	return nil
+}
+
+// into writes what was measured into the drill's result.
+func (f *failover) into(in *result.Input) {
+	if !f.measured {
+		return
+	}
+	in.Affected = f.affected
+	if !f.open {
+		in.MTTR = new(f.longest)
+	}
 }
 
 // outageWatch measures one group's outage for its old orders.
@@ -76,12 +140,16 @@ func (e *engine) watchOutage(ctx context.Context, g shard.GroupID, prefix string
 
 // run updates the old order again and again until the context ends.
 func (w *outageWatch) run(ctx context.Context) mttr.Outage {
-	return mttr.Watch(ctx, mttr.Every, time.Now, func(ctx context.Context) error {
-		if cause, down := w.engine.Fleet().Down(w.group.ID()); down {
-			return fmt.Errorf("group %d is out (%s)", w.group.ID(), cause) // as a merchant's update is refused
-		}
-		return w.group.Touch(ctx, w.order, time.Now())
-	})
+	return mttr.Watch(ctx, mttr.Every, time.Now, w.update)
+}
+
+// update is refused where a merchant's would be: while the engine has ejected the
+// group.
+func (w *outageWatch) update(ctx context.Context) error {
+	if cause, down := w.engine.Fleet().Down(w.group.ID()); down {
+		return fmt.Errorf("group %d is out (%s)", w.group.ID(), cause)
+	}
+	return w.group.Touch(ctx, w.order, time.Now())
 }
 
 // affected counts who waits for the group. It asks replicas where the primary is

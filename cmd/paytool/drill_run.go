@@ -175,8 +175,8 @@ func (d *drillRun) guard(ctx context.Context) error {
 	if d.plan.Load.Observe {
 		return fmt.Errorf("%w: --observe is not built yet: a drill sends its own shadow orders", rig.ErrRefused)
 	}
-	if slices.ContainsFunc(d.plan.Method, func(s plan.Step) bool { return s.Promote }) {
-		return fmt.Errorf("%w: --promote is not built yet; see `paytool shard set-primary`", rig.ErrRefused)
+	if promotes := slices.ContainsFunc(d.plan.Method, func(s plan.Step) bool { return s.Promote }); promotes && !d.site.sandbox() {
+		return fmt.Errorf("%w: --promote is for a sandbox: elsewhere nobody here can bring the old primary back; see `paytool shard set-primary`", rig.ErrRefused)
 	}
 	for _, f := range d.allFaults() {
 		if spec, ok := fault.Lookup(f.Name); ok && slices.Equal(spec.Scopes, []fault.Scope{fault.Disk}) {

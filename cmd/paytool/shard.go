@@ -28,7 +28,8 @@ with a write to a row of its own, and says which would take an order and why not
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runShardStatus(cmd.Context(), a) },
 	}
-	return group("shard", "Show and change the groups", status, newShardDoctorCmd(a), newShardSetPrimaryCmd(a))
+	return group("shard", "Show and change the groups", status, newShardDoctorCmd(a), newShardSetPrimaryCmd(a),
+		newShardShrinkCmd(a), newShardExpandCmd(a))
 }
 
 // shardStatus is the contract of `shard status -o json`.

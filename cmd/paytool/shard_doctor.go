@@ -112,6 +112,12 @@ func runShardDoctor(ctx context.Context, a *app, opts doctorOptions) error {
 }
 
 func examine(ctx context.Context, cfg *config.Config, opts doctorOptions) doctorReport {
+	facts := readFacts(ctx, cfg, opts)
+	return newDoctorReport(facts.Groups, doctor.Judge(facts), opts)
+}
+
+// readFacts asks every server that opts names.
+func readFacts(ctx context.Context, cfg *config.Config, opts doctorOptions) doctor.Facts {
 	ask := vitals.Options{Timeout: opts.timeout, Now: time.Now}
 	ask.Host, _ = os.Hostname() // without a name no disk is read here, which the findings say
 	for _, g := range cfg.Groups {
@@ -126,7 +132,7 @@ func examine(ctx context.Context, cfg *config.Config, opts doctorOptions) doctor
 	}
 	facts := doctor.Facts{Groups: vitals.Read(ctx, ask), Instances: opts.instances, Schema: store.SchemaVersion()}
 	facts.PrimaryConns, facts.ReplicaConns = store.MaxConns(cfg.Engine.Pool)
-	return newDoctorReport(facts.Groups, doctor.Judge(facts), opts)
+	return facts
 }
 
 func vitalsNode(n config.Node) vitals.Node {

@@ -56,7 +56,8 @@ func (i Identity) Signal(sig os.Signal) error {
 func (n Node) Identity() Identity { return Identity{PID: n.process.pid, Started: n.process.start} }
 
 // StartNode starts the node on that port again, with the arguments it always has,
-// and returns once it answers. One that is stopped is left as it is. The
+// and returns once it answers; one that was the primary until another node took its
+// place also once it follows that one. One that is stopped is left as it is. The
 // error is ErrNoSandbox, ErrNoMariaDB or ErrBusy where that is the reason; after
 // ErrBusy the caller may try again.
 func StartNode(ctx context.Context, dir string, port int) error {
@@ -99,7 +100,10 @@ func startNode(ctx context.Context, dir string, port int) error {
 		case ok: // it may have been killed, and be not quite dead yet
 			return b.keep(ctx, n, p)
 		}
-		return b.start(ctx, n)
+		if err := b.start(ctx, n); err != nil || n.isPrimary() {
+			return err
+		}
+		return b.demote(ctx, n)
 	}
 	return fmt.Errorf("no node of it has port %d; see `paytool sandbox status`", port)
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -73,4 +74,20 @@ func hold(dir string) (l layout, m *marker, release func(), err error) {
 		return l, nil, nil, err
 	}
 	return l, m, release, nil
+}
+
+// demote makes a node that was the primary follow the one that is now. Other
+// replicas follow by themselves once they run.
+func (b *box) demote(ctx context.Context, n node) error {
+	db, err := openRoot(n.socket())
+	if err != nil {
+		return err
+	}
+	st, err := replicaStatus(ctx, db)
+	if err = errors.Join(err, db.Close()); err != nil || st != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return b.join(ctx, n)
 }

@@ -104,18 +104,18 @@ var errTwoPrimaries = errors.New("two primaries at one epoch")
 func elect(group shard.GroupID, votes []vote) (*vote, error) {
 	var highest *vote
 	for i := range votes {
-		v := &votes[i]
-		switch {
-		case v.group != group:
-		case highest == nil || v.epoch > highest.epoch:
+		if v := &votes[i]; v.group == group && (highest == nil || v.epoch > highest.epoch) {
 			highest = v
-		case v.epoch == highest.epoch && v.primary != highest.primary:
-			return nil, fmt.Errorf("%w: group %d at epoch %d: %s names server uid %q, %s names %q; stop the wrong one, then `paytool shard set-primary` the other",
-				errTwoPrimaries, group, v.epoch, highest.node.name, highest.primary, v.node.name, v.primary)
 		}
 	}
 	if highest == nil {
 		return nil, nil
+	}
+	for _, v := range votes {
+		if v.group == group && v.epoch == highest.epoch && v.primary != highest.primary {
+			return nil, fmt.Errorf("%w: group %d at epoch %d: %s names server uid %q, %s names %q; stop the wrong one, then `paytool shard set-primary` the other",
+				errTwoPrimaries, group, v.epoch, highest.node.name, highest.primary, v.node.name, v.primary)
+		}
 	}
 	for i := range votes {
 		if v := &votes[i]; v.group == group && v.uid == highest.primary {

@@ -177,6 +177,10 @@ func (s Step) acknowledged(ctx context.Context, db Server) error {
 	if err != nil {
 		return fmt.Errorf("replicas that acknowledged before: %w", err)
 	}
+	// A node that follows another by now gave its place to it: promotion drills do that.
+	if threads, err := db.Threads(ctx); err != nil || (threads.IO && threads.SQL) {
+		return err
+	}
 	now, err := db.Semisync(ctx)
 	switch {
 	case err != nil:

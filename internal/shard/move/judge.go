@@ -12,7 +12,7 @@ import (
 
 // Facts are what the groups said after a plan was drafted.
 type Facts struct {
-	Groups []GroupFacts // those that a leg leaves or enters, and those that join
+	Groups []GroupFacts // of the config
 	// Findings are the doctor's, about any group.
 	Findings []doctor.Finding
 	// TagWidth is the engine's setting for new numbers.
@@ -105,16 +105,21 @@ func (p *Plan) involved() []shard.GroupID {
 	return slices.Compact(slices.Sorted(slices.Values(ids)))
 }
 
+// judgeGroups refuses where any group is silent, also one that the plan does not
+// touch: it may own tags that nobody else knows of.
 func (p *Plan) judgeGroups(f Facts) {
+	for _, g := range f.Groups {
+		if g.Silent != "" {
+			p.refuse("silent", g.Group, "group %d did not answer: %s", g.Group, g.Silent)
+		}
+	}
 	for _, id := range p.involved() {
-		g, ok := f.group(id)
+		_, ok := f.group(id)
 		switch {
 		case !ok && slices.Contains(p.Joining, id):
 			p.refuse("not_in_config", id, "group %d is not in the config: a new group gets this number, so add it there with its servers and weight 0", id)
 		case !ok:
 			p.refuse("not_in_config", id, "group %d is not in the config, so its rows cannot be reached: add it", id)
-		case g.Silent != "":
-			p.refuse("silent", id, "group %d did not answer: %s", id, g.Silent)
 		}
 	}
 	said := map[Leg]bool{}

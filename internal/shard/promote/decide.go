@@ -140,15 +140,14 @@ func (j *judge) refuse(format string, args ...any) {
 // known finds out who the primary was until now.
 func (j *judge) known() {
 	for _, n := range j.nodes {
-		if n.Reach != Answers || n.Group != j.wish.Group {
-			continue
+		if n.Reach == Answers && n.Group == j.wish.Group && n.Epoch > j.epoch {
+			j.epoch, j.primary = n.Epoch, n.PrimaryUID
 		}
-		if n.Epoch == j.epoch && j.primary != n.PrimaryUID {
+	}
+	for _, n := range j.nodes {
+		if n.Reach == Answers && n.Group == j.wish.Group && n.Epoch == j.epoch && n.PrimaryUID != j.primary {
 			j.refuse("%s names the server %q as the primary at epoch %d, another node names %q: two primaries were recorded side by side; "+
 				"find out which one took orders, and stop the other", n.Name, n.PrimaryUID, n.Epoch, j.primary)
-		}
-		if n.Epoch > j.epoch {
-			j.epoch, j.primary = n.Epoch, n.PrimaryUID
 		}
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sync/errgroup"
 
 	"paytool/internal/pay"
 	"paytool/internal/shard"
@@ -60,38 +62,70 @@ func (c *Copied) add(other Copied) {
 	c.Deleted += other.Deleted
 }
 
-// Run copies every chunk behind a checkpoint.
+// Run copies every chunk behind a checkpoint. One chunk is read while the one before
+// it is written, so that at most two are in memory; the time of a chunk is that of
+// writing it.
 func (c Copy) Run(ctx context.Context, from Checkpoint) (Copied, error) {
 	var sum Copied
 	if err := alike(c.Source, c.Target); err != nil {
 		return sum, err
 	}
 	pace := c.Pace.withDefaults()
-	for size := pace.First; !from.Ended; {
-		if err := pace.wait(ctx); err != nil {
-			return sum, err
+	var size atomic.Int64
+	size.Store(int64(pace.First))
+	ahead := make(chan loaded)
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		defer close(ahead)
+		return c.readAhead(ctx, pace, &size, from, ahead)
+	})
+	both.Go(func() error {
+		for next := range ahead {
+			began := pace.Now()
+			done, err := c.write(ctx, next.span, next.rows)
+			if err != nil {
+				return err
+			}
+			sum.add(done)
+			from = from.behind(next.span, next.rows)
+			if err := c.save(ctx, from); err != nil {
+				return err
+			}
+			size.Store(int64(pace.next(len(next.rows.of[0]), pace.Now().Sub(began), next.rows.bytes)))
 		}
-		began := pace.Now()
-		span, err := c.Source.span(ctx, c.Tag, from.After, size)
+		return nil
+	})
+	err := both.Wait()
+	return sum, err
+}
+
+// loaded is a chunk that was read and is to be written.
+type loaded struct {
+	span Span
+	rows rows
+}
+
+func (c Copy) readAhead(ctx context.Context, pace Pace, size *atomic.Int64, from Checkpoint, ahead chan<- loaded) error {
+	for after, ended := from.After, from.Ended; !ended; {
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+		span, err := c.Source.span(ctx, c.Tag, after, int(size.Load()))
 		if err != nil {
-			return sum, err
+			return err
 		}
 		all, err := c.Source.read(ctx, c.Tag, span)
 		if err != nil {
-			return sum, err
+			return err
 		}
-		done, err := c.write(ctx, span, all)
-		if err != nil {
-			return sum, err
+		select {
+		case ahead <- loaded{span, all}:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		sum.add(done)
-		from = from.behind(span, all)
-		if err := c.save(ctx, from); err != nil {
-			return sum, err
-		}
-		size = pace.next(size, pace.Now().Sub(began), all.bytes)
+		after, ended = span.Through, span.last()
 	}
-	return sum, nil
+	return nil
 }
 
 // behind is the checkpoint after a chunk.
@@ -252,7 +286,7 @@ func (t table) newer(a, b row) bool {
 }
 
 // rowsAtOnce bounds the rows of a statement.
-const rowsAtOnce = 500
+const rowsAtOnce = 1000
 
 func (t table) carryOut(ctx context.Context, tx *sql.Tx, c change) error {
 	match := strings.Join(t.Key, "=? AND ") + "=?"
@@ -261,6 +295,7 @@ func (t table) carryOut(ctx context.Context, tx *sql.Tx, c change) error {
 		for _, k := range t.Key {
 			args = append(args, t.get(r, k))
 		}
+		//nolint:gosec // names of the schema's own
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.Name+" WHERE "+match+" AND tag=?", append(args, t.get(r, t.Tag))...); err != nil {
 			return fmt.Errorf("remove from %s: %w", t.Name, err)
 		}
@@ -271,6 +306,7 @@ func (t table) carryOut(ctx context.Context, tx *sql.Tx, c change) error {
 		for _, r := range batch {
 			args = append(args, r...)
 		}
+		//nolint:gosec // names of the schema's own
 		_, err := tx.ExecContext(ctx, "INSERT INTO "+t.Name+" ("+strings.Join(t.columns, ",")+") VALUES "+
 			strings.TrimSuffix(strings.Repeat(one+",", len(batch)), ","), args...)
 		var answer *mysql.MySQLError

@@ -28,36 +28,41 @@ func (d *Digest) add(other Digest) {
 	d.Hash += other.Hash
 }
 
-// A row is hashed as the text of its columns: a number with a comma behind it, a text
-// with its length in bytes before it, so that no two rows have the same text, and
-// "-," for NULL. columnText is that for a server, rowText for rows that are here.
-func columnText(c *sql.ColumnType) string {
-	name := c.Name()
-	text := name + ",','"
-	if kind := c.DatabaseTypeName(); strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") {
-		text = "LENGTH(" + name + "),':'," + name
+// A row is hashed as one text: its values with commas between them, "-" for NULL, and
+// then the lengths in bytes of those that are text, so that no two rows have the same
+// one. rowSQL is that for a server, row.text for rows that are here. No text of the
+// schema may be NULL: it would be told from "-" by its length alone.
+func rowSQL(columns []*sql.ColumnType) string {
+	var values, lengths []string
+	for _, c := range columns {
+		value := c.Name()
+		if kind := c.DatabaseTypeName(); strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") {
+			lengths = append(lengths, "LENGTH("+value+")")
+		} else if nullable, ok := c.Nullable(); !ok || nullable {
+			value = "COALESCE(" + value + ",'-')"
+		}
+		values = append(values, value)
 	}
-	if nullable, ok := c.Nullable(); ok && !nullable {
-		return text
-	}
-	return "COALESCE(CONCAT(" + text + "),'-,')"
+	return "CONCAT_WS(','," + strings.Join(append(values, lengths...), ",") + ")"
 }
 
 func (r row) text(into []byte) []byte {
+	var lengths []byte
 	for _, v := range r {
 		switch v := v.(type) {
 		case nil:
-			into = append(into, "-,"...)
+			into = append(into, '-')
 		case int64:
-			into = append(strconv.AppendInt(into, v, 10), ',')
+			into = strconv.AppendInt(into, v, 10)
 		case string:
-			into = append(strconv.AppendInt(into, int64(len(v)), 10), ':')
 			into = append(into, v...)
+			lengths = strconv.AppendInt(append(lengths, ','), int64(len(v)), 10)
 		default:
 			panic(fmt.Sprintf("a column holds a %T: the driver gives numbers, texts and NULL", v))
 		}
+		into = append(into, ',')
 	}
-	return into
+	return append(into[:len(into)-1], lengths...)
 }
 
 // digest asks the server, or adds up the rows where it cannot.
@@ -71,7 +76,7 @@ func (s *Side) digest(ctx context.Context, tag pay.Tag, p part) ([]Digest, error
 	for i, t := range s.tables {
 		where, these := p.where(t.number)
 		selects = append(selects, fmt.Sprintf("SELECT %d, COUNT(*), COALESCE(SUM(%s),0), COALESCE(SUM(CAST(CONV(LEFT(MD5(%s),16),16,10) AS UNSIGNED)),0) FROM %s WHERE tag=?%s",
-			i, sumOf(t.fen), t.rowText, t.Name, where))
+			i, sumOf(t.fen), t.rowSQL, t.Name, where))
 		args = slices.Concat(args, []any{tag}, these)
 	}
 	found, err := s.db().QueryContext(ctx, strings.Join(selects, " UNION ALL "), args...)

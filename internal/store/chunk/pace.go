@@ -8,12 +8,12 @@ import (
 // Pace says how large chunks are and when the next may begin. Zero values mean the
 // defaults in the comments.
 type Pace struct {
-	// Time is how long a chunk should take (200 ms): a target's replicas apply it as
+	// Time is how long a chunk should take (500 ms): a target's replicas apply it as
 	// one, so it is about what their lag grows by.
 	Time time.Duration
-	// Bytes bounds the values of a chunk that is copied (4 MiB).
+	// Bytes bounds the values of a chunk that is copied (8 MiB).
 	Bytes int64
-	// First is the orders of the first chunk (500), Most those of any (100,000).
+	// First is the orders of the first chunk (1,000), Most those of any (100,000).
 	First, Most int
 	// Brakes are asked before each chunk; while one holds, nothing is read or written.
 	Brakes []Brake
@@ -45,13 +45,13 @@ const (
 
 func (p Pace) withDefaults() Pace {
 	if p.Time == 0 {
-		p.Time = 200 * time.Millisecond
+		p.Time = 500 * time.Millisecond
 	}
 	if p.Bytes == 0 {
-		p.Bytes = 4 << 20
+		p.Bytes = 8 << 20
 	}
 	if p.First == 0 {
-		p.First = 500
+		p.First = 1000
 	}
 	if p.Most == 0 {
 		p.Most = 100_000

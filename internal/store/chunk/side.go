@@ -31,7 +31,7 @@ type table struct {
 	number  string
 	columns []string // sorted, without the one that each group numbers for itself
 	fen     []string // columns of money
-	rowText string   // the SQL of what is hashed, see rowText
+	rowSQL  string   // the text of a row that is hashed
 }
 
 // The schema's exceptions: a doubt belongs to the order that won, and the outbox has
@@ -72,18 +72,14 @@ func (s *Side) describe(ctx context.Context, t store.Table) (table, error) {
 		return table{}, err
 	}
 	slices.SortFunc(types, func(a, b *sql.ColumnType) int { return strings.Compare(a.Name(), b.Name()) })
-	var parts []string
+	types = slices.DeleteFunc(types, func(c *sql.ColumnType) bool { return c.Name() == localColumns[t.Name] })
 	for _, c := range types {
-		if c.Name() == localColumns[t.Name] {
-			continue
-		}
 		described.columns = append(described.columns, c.Name())
-		parts = append(parts, columnText(c))
 		if strings.HasSuffix(c.Name(), "_fen") {
 			described.fen = append(described.fen, c.Name())
 		}
 	}
-	described.rowText = "CONCAT(" + strings.Join(parts, ",") + ")"
+	described.rowSQL = rowSQL(types)
 	return described, rows.Err()
 }
 
