@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"paytool/internal/config"
-	"paytool/internal/sandbox"
 	"paytool/internal/shard"
 	"paytool/internal/shard/promote"
 	"paytool/internal/store"
@@ -108,27 +105,6 @@ func runSetPrimary(ctx context.Context, a *app, o setPrimaryOptions) error {
 	return a.show(r, func(w io.Writer) error { return writeSetPrimary(w, r) })
 }
 
-// setPrimary changes the primary of a group, and then the config and the sandbox that
-// the group may belong to.
-func setPrimary(ctx context.Context, cfg *config.Config, g config.Group, wish promote.Wish, log *slog.Logger) (r setPrimaryResult, err error) {
-	p, err := store.OpenPromoter(wish.Group, promoteNodes(g))
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	if err := p.Claim(ctx); err != nil {
-		return r, err
-	}
-	start := time.Now()
-	plan, err := promote.Run(ctx, p, wish, func(s promote.Step) { log.Info("step", "what", s.Kind, "node", s.Node) })
-	if err != nil {
-		return r, err
-	}
-	r = setPrimaryResult{Plan: plan, Done: !plan.Already, MS: time.Since(start).Milliseconds()}
-	r.Next, err = afterSetPrimary(cfg, g, plan)
-	return r, err
-}
-
 // show prints the plan. Without --dry-run that was not what was asked for.
 func (o *setPrimaryOptions) show(ctx context.Context, a *app, g config.Group) (err error) {
 	p, err := store.OpenPromoter(o.wish.Group, promoteNodes(g))
@@ -205,35 +181,6 @@ func promoteNodes(g config.Group) []store.PromoteNode {
 		nodes = append(nodes, store.PromoteNode{DSN: string(n.DSN), AdminDSN: string(n.AdminDSN)})
 	}
 	return nodes
-}
-
-// afterSetPrimary puts the new primary first in the config, lets a sandbox know, and
-// says what is left to do. What fails here does not undo the change.
-func afterSetPrimary(cfg *config.Config, g config.Group, plan promote.Plan) (next string, err error) {
-	next = "the config names it first"
-	if i := slices.IndexFunc(g.Replicas, func(n config.Node) bool { at, _ := addressIn(string(n.DSN)); return at == plan.Primary }); i >= 0 {
-		next = "it is first in " + cfg.Path() + " now; engines on other machines find it with their old file"
-		if err := cfg.PutFirst(g.Group, i); errors.Is(err, config.ErrByHand) {
-			next = fmt.Sprintf("engines find it by themselves; in %s let the primary of group %d and its replica %s change places by hand", cfg.Path(), g.Group, plan.Primary)
-		} else if err != nil {
-			return "", fmt.Errorf("the new primary is in force, the config was not changed: %w", err)
-		}
-	}
-	_, service, err := net.SplitHostPort(plan.Primary)
-	if err != nil {
-		return "", fmt.Errorf("address of the new primary: %w", err)
-	}
-	port, err := strconv.Atoi(service)
-	if err != nil {
-		return "", fmt.Errorf("port of the new primary: %w", err)
-	}
-	switch err := sandbox.SetPrimary(filepath.Dir(cfg.Path()), port); {
-	case errors.Is(err, sandbox.ErrNoSandbox):
-		return next + "; bring the old primary back read-only and as a replica of it (on MariaDB with init_rpl_role=SLAVE in its option file, then CHANGE MASTER TO ..., MASTER_DEMOTE_TO_SLAVE=1)", nil
-	case err != nil:
-		return "", fmt.Errorf("the new primary is in force, but the sandbox does not know: %w", err)
-	}
-	return next + "; `paytool sandbox up` brings the old primary back as a replica", nil
 }
 
 func writeSetPrimary(w io.Writer, r setPrimaryResult) error {

@@ -17,6 +17,7 @@ import (
 	"paytool/internal/config"
 	"paytool/internal/drill"
 	"paytool/internal/drill/mttr"
+	"paytool/internal/drill/result"
 	"paytool/internal/order"
 	"paytool/internal/sandbox"
 	"paytool/internal/shard"
@@ -91,6 +92,23 @@ func TestPromotionUnderLoad(t *testing.T) {
 	var status shardStatus
 	if b.json(&status, "shard", "status"); status.Groups[1].Primary != plan.Primary || status.Groups[1].Ejected || status.Epoch != plan.Epoch {
 		t.Errorf("status %+v, want primary %s", status, plan.Primary)
+	}
+}
+
+// TestPromotionDrill drills the promotion of two groups at once.
+func TestPromotionDrill(t *testing.T) {
+	b := newBench(t, 3)
+	var r result.Summary
+	status := b.json(&r, short("--groups", "2,3", "--fault", "crash", "--promote")...)
+	if v := r.Verify; status != r.Exit || r.Exit != 0 && r.Exit != exitDeviated || !v.OK || v.Acked == 0 || v.Found != v.Acked || !r.Restore.OK {
+		t.Errorf("exit %d: %+v\n%s", status, r, b.stderr)
+	}
+	if r.MTTRMs == nil || *r.MTTRMs <= 0 || r.Affected.OrdersWaiting == 0 || r.Affected.Merchants == 0 {
+		t.Errorf("MTTR %v, affected %+v", r.MTTRMs, r.Affected)
+	}
+	var report doctorReport
+	if status := b.json(&report, "shard", "doctor"); status != exitDone || report.Errors+report.Warnings > 0 {
+		t.Errorf("after the drill: exit %d, %+v", status, report.Findings)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -17,9 +18,9 @@ func (c *Config) Path() string { return c.file }
 var ErrByHand = errors.New("change it by hand: let the two nodes change places")
 
 // PutFirst lets a group's primary and the replica at that place (from 0) change
-// places in the file, comments and all else as they are. A file that was changed
-// since it was read, or that is written so that this is more than swapping the ends
-// of lines, is left alone: ErrByHand.
+// places in the file, comments and all else as they are. A file in which the group
+// has changed since it was read, or that is written so that this is more than
+// swapping the ends of lines, is left alone: ErrByHand.
 func (c *Config) PutFirst(group, replica int) error {
 	text, mode, err := readFile(c.file)
 	if err != nil {
@@ -35,23 +36,28 @@ func (c *Config) PutFirst(group, replica int) error {
 // swap is the file's text after the change, which is read back and compared before
 // it is believed.
 func (c *Config) swap(text []byte, group, replica int) ([]byte, error) {
-	want := *c
-	want.Groups = nil
+	now, err := parseText(c.file, text, false)
+	if err != nil {
+		return nil, ErrByHand
+	}
+	number := func(g Group) bool { return g.Group == group }
+	at, before := slices.IndexFunc(now.Groups, number), slices.IndexFunc(c.Groups, number)
+	if at < 0 || before < 0 || !reflect.DeepEqual(now.Groups[at], c.Groups[before]) {
+		return nil, ErrByHand
+	}
 	lines := bytes.Split(text, []byte("\n"))
-	for i, g := range c.Groups {
-		if g.Group == group {
-			replicas := append([]Node{}, g.Replicas...)
-			g.Primary, replicas[replica] = replicas[replica], g.Primary
-			g.Replicas = replicas
-			for _, key := range []string{"dsn", "monitor_dsn", "admin_dsn"} {
-				c.swapLine(lines, fmt.Sprintf("groups[%d].primary.%s", i, key), fmt.Sprintf("groups[%d].replicas[%d].%s", i, replica, key), key)
-			}
-		}
-		want.Groups = append(want.Groups, g)
+	for _, key := range []string{"dsn", "monitor_dsn", "admin_dsn"} {
+		now.swapLine(lines, fmt.Sprintf("groups[%d].primary.%s", at, key), fmt.Sprintf("groups[%d].replicas[%d].%s", at, replica, key), key)
 	}
 	swapped := bytes.Join(lines, []byte("\n"))
+	g := &now.Groups[at]
+	g.Primary, g.Replicas[replica] = g.Replicas[replica], g.Primary
 	got, err := parseText(c.file, swapped, false)
-	if err != nil || !reflect.DeepEqual(got.Groups, want.Groups) || !reflect.DeepEqual(got.Engine, want.Engine) {
+	if err != nil {
+		return nil, ErrByHand
+	}
+	got.lines, now.lines = nil, nil // of keys, which may stand elsewhere
+	if !reflect.DeepEqual(got, now) {
 		return nil, ErrByHand
 	}
 	return swapped, nil

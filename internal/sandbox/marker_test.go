@@ -223,3 +223,34 @@ func TestPasswordsAreMasked(t *testing.T) {
 		}
 	}
 }
+
+// TestMarkerAfterPromotion: roles and replication change with the primary, folders,
+// ports and server ids do not.
+func TestMarkerAfterPromotion(t *testing.T) {
+	t.Parallel()
+	before, after := sample(), sample()
+	after.Groups[0].Primary = 1
+	nodes := after.byGroup("/s")[0]
+	if got := nodes[0]; !got.isPrimary() || got.String() != "g1/replica1" || got.port != 20002 || got.role() != RolePrimary {
+		t.Errorf("the primary is %+v, %s", got, got)
+	}
+	for _, n := range nodes[1:] {
+		if n.isPrimary() || n.primaryPort != 20002 || n.role() != RoleReplica {
+			t.Errorf("replica %+v", n)
+		}
+	}
+	for _, n := range before.nodes("/s") {
+		for _, now := range after.nodes("/s") {
+			if n.port == now.port && (n.dir != now.dir || n.serverID() != now.serverID()) {
+				t.Errorf("port %d was %+v, and is %+v", n.port, n, now)
+			}
+		}
+	}
+	if cnf := renderCnf(nodes[1]); nodes[1].folder() != "primary" || !strings.Contains(cnf, "read_only=ON") || !strings.Contains(cnf, "init_rpl_role=SLAVE") {
+		t.Errorf("the old primary's option file:\n%s", cnf)
+	}
+	text, err := renderConfig(after)
+	if err != nil || strings.Index(string(text), ":20002)") > strings.Index(string(text), ":20001)") {
+		t.Errorf("the config does not begin with the primary: %v\n%s", err, text)
+	}
+}

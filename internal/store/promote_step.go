@@ -176,3 +176,12 @@ func (p *Promoter) record(ctx context.Context, a *admin, s promote.Step) error {
 	}
 	return tx.Commit()
 }
+
+// RaiseEpoch lets a group know that the topology is at that epoch, as a change in
+// another group made it. A group that is there already stays as it is.
+func (g *Group) RaiseEpoch(ctx context.Context, epoch int64) error {
+	return g.change(ctx, fmt.Sprintf("raise the epoch to %d", epoch), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE group_info SET epoch=? WHERE id=1 AND epoch<?", epoch, epoch)
+		return err
+	})
+}

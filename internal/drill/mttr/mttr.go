@@ -2,9 +2,9 @@
 // new orders go elsewhere when a group fails, old ones wait until it is back, or
 // until another node has been promoted.
 //
-// What happens here: trying an update again and again, finding the outage in the
-// answers, and saying how much of a year's allowance it used up. What does not:
-// the update itself, which is handed in, and failing or promoting anything.
+// What happens here: trying an update again and again, and finding the outage in the
+// answers. What does not: the update itself, which is handed in, failing or promoting
+// anything, and saying what an outage means for a year.
 package mttr
 
 import (
@@ -79,30 +79,4 @@ func (o *Outage) add(from, to time.Time, err error) {
 	if o.From.IsZero() {
 		o.From = from
 	}
-}
-
-// year is what an allowance is for.
-const year = 365 * 24 * time.Hour
-
-// Allowance is what an availability goal leaves for a whole year, and the part of it
-// that an outage used up.
-type Allowance struct {
-	Goal    string        `json:"goal"` // "99.99 %"
-	AYear   time.Duration `json:"-"`
-	AYearMS int64         `json:"a_year_ms"`
-	Used    float64       `json:"used_percent"` // of AYear
-}
-
-// Allowances holds an outage against the usual goals.
-func Allowances(outage time.Duration) []Allowance {
-	all := []Allowance{
-		{Goal: "99.9 %", AYear: year / 1_000},
-		{Goal: "99.99 %", AYear: year / 10_000},
-		{Goal: "99.999 %", AYear: year / 100_000},
-	}
-	for i := range all {
-		all[i].AYearMS = all[i].AYear.Milliseconds()
-		all[i].Used = 100 * outage.Seconds() / all[i].AYear.Seconds()
-	}
-	return all
 }

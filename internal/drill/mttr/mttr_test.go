@@ -3,7 +3,6 @@ package mttr
 import (
 	"context"
 	"errors"
-	"math"
 	"testing"
 	"time"
 )
@@ -65,18 +64,5 @@ func TestWatchEnds(t *testing.T) {
 	}
 	if d, over := o.Length(); !over || d <= 0 {
 		t.Errorf("length %v, over %t", d, over)
-	}
-}
-
-func TestAllowances(t *testing.T) {
-	t.Parallel()
-	all := Allowances(3153600 * time.Millisecond) // what 99.99 % leaves
-	for i, want := range []float64{10, 100, 1000} {
-		if got := all[i].Used; math.Abs(got-want) > 1e-6 {
-			t.Errorf("%s: %f %% used, want %f", all[i].Goal, got, want)
-		}
-	}
-	if all[2].AYearMS != 315_360 {
-		t.Errorf("99.999 %% leaves %d ms a year", all[2].AYearMS)
 	}
 }

@@ -358,3 +358,30 @@ func TestAFoundFenceIsLifted(t *testing.T) {
 		t.Errorf("after the intent of a switch another process goes on with %s", got)
 	}
 }
+
+// TestAgain: what follows a step that ended without its result.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		at   Step
+		want []Step
+	}{
+		{Copy, []Step{Copy, Follow, Verify, Fence}},
+		{Verify, []Step{Copy, Follow, Verify, Fence}},
+		{Fence, []Step{Unfence, Follow, Fence}}, // what was compared stays compared
+		{LastChanges, []Step{Unfence, Follow, Fence}},
+		{VerifyChanged, []Step{Unfence, Follow, Verify, Fence}}, // a row that was followed differs
+	} {
+		w := newWorld(2)
+		for w.run(t).Next() != c.at {
+			w.moment(t, false, "")
+		}
+		w.moment(t, false, "timeout")
+		for _, want := range c.want {
+			if got := w.run(t).Next(); got != want {
+				t.Fatalf("after %s in vain: %s, want %s", c.at, got, want)
+			}
+			w.moment(t, false, "")
+		}
+	}
+}
