@@ -179,13 +179,13 @@ func (r *reconApp) runDays(ctx context.Context, runner *daily.Runner, job reconJ
 	if err != nil {
 		return err
 	}
-	if err := r.tellDays(days, job.single, worstOf(exits)); err != nil {
+	if err := r.tellDays(days, job.single, daily.Worst(exits...)); err != nil {
 		return err
 	}
 	if err := o.writeMetrics(ctx, r, runner.Ledger, cfg, days); err != nil {
 		reportErr = errors.Join(reportErr, err)
 	}
-	switch status := worstOf(exits); {
+	switch status := daily.Worst(exits...); {
 	case reportErr != nil:
 		return reportErr
 	case job.single && days[0].Err != nil:
@@ -195,8 +195,6 @@ func (r *reconApp) runDays(ctx context.Context, runner *daily.Runner, job reconJ
 	}
 	return nil
 }
-
-func worstOf(exits []int) int { return daily.Worst(exits...) }
 
 // warn prints what a person has to know beside the result.
 func (r *reconApp) warn(out *daily.Outcome) {
