@@ -153,7 +153,8 @@ type unanswered struct {
 func (u *unanswered) Create(ctx context.Context, r order.Request) (order.Order, error) {
 	o, err := u.Client.Create(ctx, r)
 	var refused *order.Error
-	if errors.As(err, &refused) && refused.Err != nil { // it never came, or the connection broke
+	ended := ctx.Err() != nil // the load is over: its client has gone away
+	if !ended && errors.As(err, &refused) && refused.Err != nil { // it never came, or the connection broke
 		u.count.Add(1)
 	}
 	return o, err
