@@ -153,7 +153,7 @@ type unanswered struct {
 func (u *unanswered) Create(ctx context.Context, r order.Request) (order.Order, error) {
 	o, err := u.Client.Create(ctx, r)
 	var refused *order.Error
-	ended := ctx.Err() != nil // the load is over: its client has gone away
+	ended := ctx.Err() != nil                                     // the load is over: its client has gone away
 	if !ended && errors.As(err, &refused) && refused.Err != nil { // it never came, or the connection broke
 		u.count.Add(1)
 	}
