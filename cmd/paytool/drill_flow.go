@@ -179,11 +179,10 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 		endLoad()
 	}
 	behind.Wait()
-	err = errors.Join(loadErr, opts.Ledger.Close())
 	if lctx.Err() != nil {
-		err = nil // the drill was stopped, and its load with it
+		loadErr = nil // the drill was stopped, and its load with it; what the ledger lacks is an error all the same
 	}
-	err = errors.Join(broken, err)
+	err = errors.Join(broken, loadErr, opts.Ledger.Close())
 	return in, errors.Join(err, d.settleAndVerify(context.WithoutCancel(ctx), in))
 }
 

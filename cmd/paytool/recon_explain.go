@@ -93,10 +93,10 @@ func (r *reconApp) story(ctx context.Context, l *ledger.Ledger, cfg *config.Conf
 	if err != nil {
 		return nil, err
 	}
-	return s, r.sightings(ctx, l, cfg, s, slices.DeleteFunc(runs, func(run ledger.RunRecord) bool { return from+to == "" && !days[run.Date] }))
+	return s, r.sightings(ctx, cfg, s, slices.DeleteFunc(runs, func(run ledger.RunRecord) bool { return from+to == "" && !days[run.Date] }))
 }
 
-func (r *reconApp) sightings(ctx context.Context, _ *ledger.Ledger, cfg *config.Config, s *story, runs []ledger.RunRecord) error {
+func (r *reconApp) sightings(ctx context.Context, cfg *config.Config, s *story, runs []ledger.RunRecord) error {
 	defer r.err.Set("")
 	for _, run := range runs {
 		r.err.Set("looking through the files of " + dayName(run.Book, run.Date))
@@ -130,7 +130,7 @@ func (s *story) write(w io.Writer) error {
 		errs = append(errs, fprintf(w, "%s is not there any more, or has changed: it was not looked through\n", f))
 	}
 	if len(s.Differences) == 0 {
-		errs = append(errs, fprintf(w, "\nno difference: what was found agrees\n"))
+		errs = append(errs, fprintf(w, "\nthe ledger has no difference of it\n"))
 	}
 	for i := range s.Differences {
 		errs = append(errs, s.Differences[i].write(w))
