@@ -27,7 +27,13 @@ type tx struct {
 	tag   pay.Tag   // locked by LockTag
 	// broken: an error came up after which the connection is not used again.
 	broken bool
+	// touched are the orders that this transaction changed, in any of their tables.
+	touched []pay.OrderNo
 }
+
+// touch notes orders that the transaction changes. Where their tag is recorded for a
+// move, Commit writes them down.
+func (t *tx) touch(numbers ...pay.OrderNo) { t.touched = append(t.touched, numbers...) }
 
 // Begin starts a transaction on the primary. The caller ends it with Commit or
 // Rollback; one goroutine uses it at a time.

@@ -1,0 +1,72 @@
+package mover
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"paytool/internal/pay"
+	"paytool/internal/shard"
+	"paytool/internal/shard/move"
+)
+
+// Options set up a Runner. Zero values mean the defaults in the comments.
+type Options struct {
+	Holder string // of leases; unique to this process
+	Who    string // the person or instance, for the journal
+
+	Lease time.Duration // how long a lease lasts without being renewed (3 s)
+	// Fence is the time from the intent to fence to the switch, by Now (1 s). A fence
+	// that takes longer is lifted.
+	Fence time.Duration
+	Batch int // orders of one batch of changes (200)
+	// FewChanges is how many records below Compared may be left before a fence (200).
+	FewChanges int64
+	Brakes     []Brake
+
+	Now   func() time.Time // monotonic (time.Now)
+	Sleep func(ctx context.Context, d time.Duration) error
+	Log   *slog.Logger
+	// OnEvent hears what happens, for a live view and metrics; it must be fast.
+	OnEvent func(Event)
+	// Crash is for tests: called before and after each effect with its name, an error
+	// ends the process's work there. Nil in production.
+	Crash func(point string) error
+}
+
+// Event is something that happened to a run.
+type Event struct {
+	At       time.Time
+	Run      string
+	Step     move.Step
+	Mark     move.Mark // "" for progress
+	Note     string
+	Tag      pay.Tag
+	Progress Progress
+	Changes  int64 // records below Compared, while they are followed
+}
+
+// Standing is where a run stands, for status and history.
+type Standing struct {
+	Run     Run
+	Lease   Lease
+	State   move.Run
+	Journal []move.Entry
+}
+
+// Runner carries runs out. It is safe for use by one goroutine.
+type Runner struct {
+	opts    Options
+	groups  map[shard.GroupID]Group
+	carrier Carrier
+}
+
+// Until says how far Drive goes.
+type Until int
+
+// How far.
+const (
+	UntilDrained  Until = iota + 1 // Drain is done
+	UntilSwitched                  // the reverse window is open and its first round done
+	UntilEnded                     // retired, or back where it began
+)
