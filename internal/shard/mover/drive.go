@@ -32,6 +32,8 @@ func (f *fruitless) Error() string { return f.note }
 // crashed ends a session like the death of its process, for tests.
 type crashed struct{ error }
 
+func (c crashed) Unwrap() error { return c.error }
+
 // session is one process at work on one run, which it holds.
 type session struct {
 	r              *Runner
