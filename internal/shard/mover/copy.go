@@ -89,8 +89,13 @@ func (s *session) eachTag(ctx context.Context, d sides, place string, f func(l L
 	return nil
 }
 
-// keep keeps a checkpoint after a chunk, and looks whether to go on.
+// keep keeps a checkpoint after a chunk, and looks whether to go on. While a brake
+// holds there is nothing new to keep.
 func (s *session) keep(ctx context.Context, tag pay.Tag, name, checkpoint string, p Progress) error {
+	if p.Held != "" {
+		s.tell(Event{Step: s.state.Step, Tag: tag, Progress: p})
+		return s.peek(ctx)
+	}
 	err := s.effect("save "+name, func() error {
 		return s.target.SaveCheckpoint(ctx, s.run.ID, s.r.opts.Holder, name, checkpoint)
 	})

@@ -27,13 +27,19 @@ func (s *session) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !s.leaves(report) && !s.ownTagLeaves() {
-		return nil
+	heard := int64(1) // 0 is an instance of a version that records no changes
+	if s.leaves(report) || s.ownTagLeaves() {
+		if err := s.takeWeight(ctx, report); err != nil {
+			return err
+		}
+		if _, heard, err = s.claims(ctx, s.source); err != nil {
+			return err
+		}
 	}
-	if err := s.takeWeight(ctx, report); err != nil {
+	if err := s.everyoneKnows(ctx, s.source, heard); err != nil {
 		return err
 	}
-	return s.everyoneKnows(ctx)
+	return s.everyoneKnows(ctx, s.target, 1)
 }
 
 // claimAtTarget gives the target a row for each tag, as moved at the source's epoch.
@@ -47,7 +53,7 @@ func (s *session) claimAtTarget(ctx context.Context) error {
 		return err
 	}
 	for _, tag := range s.run.Tags {
-		if _, ok := there[tag]; ok {
+		if c, ok := there[tag]; ok && c.Epoch >= at[tag].Epoch {
 			continue
 		}
 		err := s.effect(fmt.Sprintf("claim %d at target", tag), func() error {
@@ -57,9 +63,7 @@ func (s *session) claimAtTarget(ctx context.Context) error {
 			return fmt.Errorf("claim tag %d at group %d: %w", tag, s.run.Target, err)
 		}
 	}
-	return s.effect("admit at target again", func() error {
-		return s.target.Admit(ctx, s.run.Tags, s.r.opts.Holder) // there are rows to admit at now
-	})
+	return nil
 }
 
 // weightNote is what a source had before it was drained.
@@ -121,17 +125,13 @@ func (s *session) askEpoch(ctx context.Context) error {
 	return nil
 }
 
-// everyoneKnows waits until every live instance that writes to the source has heard of
-// its epoch: creates that began before have ended then.
-func (s *session) everyoneKnows(ctx context.Context) error {
-	_, epoch, err := s.claims(ctx, s.source)
-	if err != nil {
-		return err
-	}
+// everyoneKnows waits until every live instance that writes to a group has heard of an
+// epoch: creates that began before have ended then.
+func (s *session) everyoneKnows(ctx context.Context, g Group, epoch int64) error {
 	for {
-		instances, err := s.source.Instances(ctx, s.r.opts.Now())
+		instances, err := g.Instances(ctx, s.r.opts.Now())
 		if err != nil {
-			return fmt.Errorf("ask which instances write to group %d: %w", s.run.Source, err)
+			return fmt.Errorf("ask which instances write to group %d: %w", g.ID(), err)
 		}
 		behind := ""
 		for holder, at := range instances {
@@ -142,7 +142,7 @@ func (s *session) everyoneKnows(ctx context.Context) error {
 		if behind == "" {
 			return nil
 		}
-		s.tell(Event{Step: s.state.Step, Progress: Progress{Held: fmt.Sprintf("instance %s has not heard that group %d is drained", behind, s.run.Source)}})
+		s.tell(Event{Step: s.state.Step, Progress: Progress{Held: fmt.Sprintf("instance %s has not heard of epoch %d of group %d, or is too old to record changes", behind, epoch, g.ID())}})
 		if err := s.wait(ctx); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ type world struct {
 	groups  map[shard.GroupID]*fake
 	all     []Group
 	truth   map[pay.OrderNo]int // acknowledged versions
+	live    []pay.OrderNo       // its keys
 	created int
 	calls   int
 	broken  error // the first thing that must never be
@@ -33,6 +34,7 @@ type world struct {
 	writes float64 // chance of a write before each call
 	losing float64 // chance that a call fails, with its effect or without
 	stalls float64 // chance that a call takes two seconds
+	busy   float64 // chance that writers do not let go of a tag
 	// between is called before each call, for what a test does in between.
 	between func(g *fake, call string)
 	inside  bool
@@ -63,6 +65,16 @@ type fake struct {
 	checkpoints map[string]string
 	knows       int64 // the epoch that its one instance knows
 	down        bool
+	late        []func() error // commits that have not arrived yet; their rows are locked
+}
+
+// land lets commits arrive: whoever wants their rows has waited for them.
+func (g *fake) land() {
+	late := g.late
+	g.late = nil
+	for _, f := range late {
+		_ = f()
+	}
 }
 
 const callLimit = 200_000
@@ -70,7 +82,7 @@ const callLimit = 200_000
 func newWorld(seed uint64, groups int) *world {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 1)), clock: time.Date(2026, 11, 22, 4, 0, 0, 0, time.UTC),
-		groups: map[shard.GroupID]*fake{}, truth: map[pay.OrderNo]int{}, writes: 0.3,
+		groups: map[shard.GroupID]*fake{}, truth: map[pay.OrderNo]int{}, writes: 0.3, busy: 0.05,
 	}
 	for id := shard.GroupID(1); int(id) <= groups; id++ {
 		g := &fake{
@@ -113,6 +125,7 @@ func (w *world) create(g *fake) {
 		panic(err)
 	}
 	w.truth[no] = 0
+	w.live = append(w.live, no)
 	w.update(g, no)
 }
 
@@ -138,6 +151,7 @@ func (w *world) purge(g *fake, no pay.OrderNo) {
 	}
 	delete(g.rows, no)
 	delete(w.truth, no)
+	w.live = slices.DeleteFunc(w.live, func(other pay.OrderNo) bool { return other == no })
 }
 
 // engines lets engines do something: any engine tries any group, as a stale one would,
@@ -149,11 +163,11 @@ func (w *world) engines() {
 	if w.rng.Float64() >= w.writes {
 		return
 	}
-	numbers := slices.SortedFunc(maps.Keys(w.truth), func(a, b pay.OrderNo) int { return cmp.Compare(a.String(), b.String()) })
-	no := numbers[w.rng.IntN(len(numbers))]
+	no := w.live[w.rng.IntN(len(w.live))]
 	owners := 0
-	for _, id := range slices.Sorted(maps.Keys(w.groups)) {
+	for id := shard.GroupID(1); int(id) <= len(w.groups); id++ {
 		g := w.groups[id]
+		g.land()
 		if row := g.tags[no.Tag()]; row == nil || row.state != shard.TagOwned {
 			continue
 		}
@@ -162,7 +176,7 @@ func (w *world) engines() {
 			return
 		}
 		switch dice := w.rng.IntN(20); {
-		case dice == 0 && len(numbers) > 12:
+		case dice == 0 && len(w.live) > 12:
 			w.purge(g, no)
 		case dice < 4:
 			w.create(g)
@@ -179,6 +193,9 @@ func (w *world) sleep(ctx context.Context, d time.Duration) error {
 }
 
 func (w *world) now() time.Time { return w.clock }
+
+// reading are the calls that lock no rows.
+var reading = []string{"info", "runs", "journal", "checkpoint", "changes", "count", "open", "instances", "compare", "compare orders"}
 
 var errLost = errors.New("the connection was lost")
 
@@ -205,12 +222,21 @@ func (w *world) call(ctx context.Context, g *fake, name string, f func() error) 
 	if g.down {
 		return &order.Fault{Outcome: order.NotCommitted, Err: errLost}
 	}
+	reads := slices.Contains(reading, name)
+	if !reads {
+		g.land()
+	}
 	if w.rng.Float64() >= w.losing {
 		return f()
 	}
-	if w.rng.IntN(2) == 0 {
+	switch w.rng.IntN(3) {
+	case 0:
 		if err := f(); err != nil {
 			return err
+		}
+	case 1:
+		if !reads {
+			g.late = append(g.late, f)
 		}
 	}
 	return &order.Fault{Outcome: order.Unknown, Err: errLost}
@@ -339,9 +365,10 @@ func (g *fake) Drop(ctx context.Context, run, holder string) error {
 func (g *fake) Admit(ctx context.Context, tags []pay.Tag, holder string) error {
 	return g.w.call(ctx, g, "admit", func() error {
 		for _, tag := range tags {
-			if row := g.tags[tag]; row != nil {
-				row.mover = holder
+			if g.tags[tag] == nil {
+				g.tags[tag] = &tagRow{state: shard.TagMoved}
 			}
+			g.tags[tag].mover = holder
 		}
 		return nil
 	})
@@ -366,7 +393,7 @@ func (g *fake) SetClaims(ctx context.Context, holder string, c Claims) error {
 				return ErrOldEpoch
 			}
 		}
-		if c.State == shard.TagFenced && g.w.rng.IntN(20) == 0 {
+		if c.State == shard.TagFenced && g.w.rng.Float64() < g.w.busy {
 			return ErrBusy
 		}
 		for _, tag := range c.Tags {

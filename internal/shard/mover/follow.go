@@ -62,17 +62,23 @@ func (s *session) ready(ctx context.Context, d sides) (left int64, held string, 
 	return left, held, err
 }
 
-// settled asks every group whether it has doubts or hops that name the source.
+// settled asks every group whether it has doubts or hops that name the source, and
+// the source for those that name the target: it may have a twin of such an order,
+// which the copy would meet.
 func (s *session) settled(ctx context.Context) (held string, err error) {
 	for _, id := range s.r.ids() {
-		open, err := s.r.groups[id].Open(ctx, s.run.Source)
+		named := s.run.Source
+		if id == s.run.Source {
+			named = s.run.Target
+		}
+		open, err := s.r.groups[id].Open(ctx, named)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return "", err
 		case err != nil:
 			return fmt.Sprintf("group %d cannot be asked for doubts: %v", id, err), nil
 		case open > 0:
-			return fmt.Sprintf("%d doubts and hops of group %d name group %d", open, id, s.run.Source), nil
+			return fmt.Sprintf("%d doubts and hops of group %d name group %d", open, id, named), nil
 		}
 	}
 	return "", nil
