@@ -65,7 +65,6 @@ Exit status: 0 the groups have their full weight, or nothing forbids it with --d
 	f.DurationVar(&o.limits.maxLag, "max-lag", 5*time.Second, "a replica of the group may be further behind")
 	f.BoolVar(&o.yes, "yes", false, "carry the plan out")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan and change nothing")
-	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
 	return cmd
 }
 
@@ -82,7 +81,7 @@ func (o *expandOptions) check() ([]join.Fraction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--steps: %w", err)
 	}
-	return steps, nil
+	return steps, errBoth(o.yes, o.dryRun)
 }
 
 func runShardExpand(ctx context.Context, a *app, o expandOptions) error {

@@ -72,7 +72,6 @@ leaving group is looked up once in its heir.
 	flags.IntVar(&o.request.To, "to", 0, "groups that are to be left; those with the highest numbers go")
 	flags.IntSliceVar(&remove, "remove", nil, "group that is to go; may be repeated")
 	o.flags(flags)
-	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
 	return cmd
 }
 
@@ -101,13 +100,12 @@ leaves it: with that the group leaves.
 	flags.IntVar(&tag, "tag", 0, "tag whose orders move")
 	flags.IntVar(&to, "to", 0, "group that takes them over; it is active or joining")
 	o.flags(flags)
-	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
 	return cmd
 }
 
 // runShardMove plans, and carries the plan out where that was asked for.
 func runShardMove(ctx context.Context, a *app, o moveOptions) error {
-	if err := o.throttle.check(); err != nil {
+	if err := errors.Join(errBoth(o.yes, o.dryRun), o.throttle.check()); err != nil {
 		return usageError(err)
 	}
 	if !o.yes {
@@ -161,6 +159,14 @@ func (a *app) showMovePlan(plan *move.Plan, dryRun bool) error {
 		return errNo
 	case !dryRun:
 		return errors.New("nothing was changed: say --yes to carry the plan out, or --dry-run to see it alone")
+	}
+	return nil
+}
+
+// errBoth refuses the consent to what is only to be shown.
+func errBoth(yes, dryRun bool) error {
+	if yes && dryRun {
+		return errors.New("--yes and --dry-run exclude each other")
 	}
 	return nil
 }

@@ -135,12 +135,14 @@ func (o *wordOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.yes, "yes", false, "do it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show which moves it is about and change nothing")
 	o.throttle.flags(f)
-	cmd.MarkFlagsMutuallyExclusive("yes", "dry-run")
 }
 
 func (o *wordOptions) consent(what string) error {
 	if !o.yes && !o.dryRun {
 		return usageError(fmt.Errorf("this %s: say --yes, or --dry-run to see which", what))
+	}
+	if err := errBoth(o.yes, o.dryRun); err != nil {
+		return usageError(err)
 	}
 	return nil
 }
