@@ -32,6 +32,7 @@ type engine struct {
 	channel *builtin.Channel
 	set     *embedded.Set // nil where a config names the groups
 	events  *eventlog.Log // nil where it cannot be written: an order does not depend on it
+	probed  probeTimes
 	stop    func()
 }
 
@@ -140,7 +141,7 @@ func newEngine(cfg *config.Config, groups []*store.Group, log *slog.Logger, adju
 	opts := engineOptions(cfg)
 	opts.Holder, opts.Channels, opts.OnTrace = holder, []order.Channel{e.channel}, e.traced
 	for i, g := range groups {
-		ports[i] = g
+		ports[i] = timedGroup{g, &e.probed}
 		opts.Weights[g.ID()] = cfg.Groups[i].Weight
 		opts.AsyncGroups[g.ID()] = !cfg.Engine.SemisyncFor(cfg.Groups[i])
 	}

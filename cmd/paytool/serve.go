@@ -125,8 +125,8 @@ const (
 	pollInterval  = 5 * time.Second
 )
 
-// helpers follow the limits and poll the figures that lie in the groups, until the
-// returned function ends them. No request waits for either.
+// helpers follow the limits, poll the figures that lie in the groups and look after the
+// moves, until the returned function ends them. No request waits for either.
 func (e *engine) helpers(ctx context.Context, m *metrics.Metrics, throttle *limit.Throttle) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // beyond the last request
 	var wg sync.WaitGroup
@@ -144,6 +144,7 @@ func (e *engine) helpers(ctx context.Context, m *metrics.Metrics, throttle *limi
 		groups[i] = g
 	}
 	wg.Go(func() { m.Poll(ctx, groups, e.openTasks, pollInterval) })
+	wg.Go(func() { e.lookAfterMoves(ctx, m) })
 	return func() {
 		cancel()
 		wg.Wait()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/report"
 	"paytool/internal/shard"
+	"paytool/internal/shard/mover"
 	"paytool/internal/store"
 )
 
@@ -29,13 +31,15 @@ with a write to a row of its own, and says which would take an order and why not
 		RunE: func(cmd *cobra.Command, _ []string) error { return runShardStatus(cmd.Context(), a) },
 	}
 	return group("shard", "Show and change the groups", status, newShardDoctorCmd(a), newShardSetPrimaryCmd(a),
-		newShardShrinkCmd(a), newShardExpandCmd(a))
+		newShardShrinkCmd(a), newShardExpandCmd(a), newShardMoveCmd(a), newShardPauseCmd(a), newShardContinueCmd(a),
+		newShardReverseCmd(a), newShardRetireCmd(a), newShardVerifyCmd(a), newShardHistoryCmd(a))
 }
 
 // shardStatus is the contract of `shard status -o json`.
 type shardStatus struct {
 	Epoch  int64         `json:"epoch"`
 	Groups []groupStatus `json:"groups"`
+	Moves  []moveStatus  `json:"moves"` // that are open
 }
 
 type groupStatus struct {
@@ -64,6 +68,9 @@ func runShardStatus(ctx context.Context, a *app) (err error) {
 	}
 	e.Refresh(ctx)
 	status := e.status(ctx)
+	if status.Moves, err = e.openMoveStatus(ctx); err != nil {
+		_, _ = fmt.Fprintln(a.err, "warning: moves may be missing here:", err)
+	}
 	return a.show(status, func(w io.Writer) error { return writeShardStatus(w, status) })
 }
 
@@ -87,6 +94,22 @@ func (e *engine) status(ctx context.Context) shardStatus {
 		s.Groups = append(s.Groups, g)
 	}
 	return s
+}
+
+// openMoveStatus asks the groups for the moves that are open. It answers with those
+// that it knows also where it fails.
+func (e *engine) openMoveStatus(ctx context.Context) ([]moveStatus, error) {
+	m, err := e.openMoves(mover.Options{})
+	if errors.Is(err, errNoMoves) {
+		return []moveStatus{}, nil
+	}
+	if err != nil {
+		return []moveStatus{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.Engine.ProbeTimeout*4)
+	defer cancel()
+	all, err := m.runner.Standings(ctx)
+	return openMoveStatus(all, time.Now()), err
 }
 
 func (g *groupStatus) addNodes(s store.Status) {
@@ -117,6 +140,9 @@ func writeShardStatus(w io.Writer, s shardStatus) error {
 		t.Add(g.Group, strings.Trim(fmt.Sprint(g.Tags), "[]"), g.State, g.Weight, takes, g.Semisync, orders, g.Primary, strings.Join(g.Replicas, " "))
 	}
 	if err := t.Write(w); err != nil {
+		return err
+	}
+	if err := writeMoveStatus(w, s.Moves); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nepoch %d\n", s.Epoch)

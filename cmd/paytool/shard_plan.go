@@ -1,105 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"paytool/internal/report"
 	"paytool/internal/shard"
 	"paytool/internal/shard/move"
 )
-
-type planOptions struct {
-	request move.Request
-	remove  []int
-	dryRun  bool
-}
-
-// errNoMove is what a plan without --dry-run says for now.
-var errNoMove = usageError(errors.New("this version plans moves and cannot carry them out yet: add --dry-run to see the plan"))
-
-func newShardShrinkCmd(a *app) *cobra.Command {
-	opts := planOptions{request: move.Request{Kind: move.Shrink}}
-	cmd := &cobra.Command{
-		Use:   "shrink",
-		Short: "Plan to have fewer groups: who takes over whose orders, and what forbids it",
-		Long: `Work out how groups leave: the tags of group g go to number g mod M of the M groups
-that are left (residue 0 is the last of them), all tags of a group together. The
-plan counts rows, estimates bytes and time, looks for attempts that are live in two
-groups, and gives all reasons that forbid the move at once.
-
---dry-run only reads: every order of a leaving group is looked up once in its heir.
-Moves are not carried out by this version.
-
-Exit status: 0 nothing forbids the move, 1 something does, 2 wrong usage,
-130 interrupted.`,
-		Example: `  paytool shard shrink --to 3 --dry-run
-  paytool shard shrink --remove 2 --dry-run -o json`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("to") == cmd.Flags().Changed("remove") {
-				return usageError(errors.New("say --to N or --remove GROUP, one of the two"))
-			}
-			return runShardPlan(cmd.Context(), a, opts)
-		},
-	}
-	flags := cmd.Flags()
-	flags.IntVar(&opts.request.To, "to", 0, "groups that are to be left; those with the highest numbers go")
-	flags.IntSliceVar(&opts.remove, "remove", nil, "group that is to go; may be repeated")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "show the plan and change nothing")
-	return cmd
-}
-
-func newShardExpandCmd(a *app) *cobra.Command {
-	opts := planOptions{request: move.Request{Kind: move.Expand}}
-	cmd := &cobra.Command{
-		Use:   "expand",
-		Short: "Plan to have more groups: their numbers, and what forbids it",
-		Long: `Work out how groups join. A new group's number is its tag, one above the highest
-that was ever given out: the number of a retired group stays on its orders. No old
-order moves. Add the new groups to the config first, under these numbers.
-
---dry-run only reads. Groups do not join by this command in this version.
-
-Exit status: 0 nothing forbids it, 1 something does, 2 wrong usage, 130 interrupted.`,
-		Example: `  paytool shard expand --dry-run
-  paytool shard expand --add 2 --dry-run -o json`,
-		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runShardPlan(cmd.Context(), a, opts) },
-	}
-	flags := cmd.Flags()
-	flags.IntVar(&opts.request.Add, "add", 1, "groups that are to join")
-	flags.BoolVar(&opts.dryRun, "dry-run", false, "show the plan and change nothing")
-	return cmd
-}
-
-func runShardPlan(ctx context.Context, a *app, opts planOptions) error {
-	if !opts.dryRun {
-		return errNoMove
-	}
-	for _, g := range opts.remove {
-		opts.request.Remove = append(opts.request.Remove, shard.GroupID(g))
-	}
-	return a.withEngine(ctx, func(e *engine) error {
-		plan, err := e.plan(ctx, a.dir != "", opts.request)
-		if err != nil {
-			return err
-		}
-		if err := a.show(plan, func(w io.Writer) error { return writePlan(w, plan) }); err != nil {
-			return err
-		}
-		if !plan.OK() {
-			return errNo
-		}
-		return nil
-	})
-}
 
 func writePlan(w io.Writer, plan *move.Plan) error {
 	p := printer{w: w}

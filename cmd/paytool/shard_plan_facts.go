@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"paytool/internal/config"
 	"paytool/internal/pay"
 	"paytool/internal/shard"
 	"paytool/internal/shard/doctor"
@@ -29,15 +30,35 @@ const planTimeout = 10 * time.Second
 // maxDuplicates is how many duplicates a plan lists of each tag; it counts all.
 const maxDuplicates = 20
 
+// asked is what all groups said before a plan was drafted.
+type asked struct {
+	reports []shard.Report
+	facts   move.Facts
+}
+
+func (s asked) topology(cfg *config.Config) shard.Topology {
+	return shard.NewTopology(shard.GroupID(cfg.Engine.LegacyGroup), s.reports...)
+}
+
 // plan asks all groups what a plan has to know. It only reads.
 func (e *engine) plan(ctx context.Context, embedded bool, request move.Request) (*move.Plan, error) {
-	ask := e.askServers
+	return e.planWith(ctx, request, e.ask(ctx, embedded))
+}
+
+func (e *engine) ask(ctx context.Context, embedded bool) (all asked) {
 	if embedded {
-		ask = e.askFiles
+		all.reports, all.facts = e.askFiles(ctx)
+	} else {
+		all.reports, all.facts = e.askServers(ctx)
 	}
-	reports, facts := ask(ctx)
+	return all
+}
+
+// planWith goes on with what the groups said, and counts what would move.
+func (e *engine) planWith(ctx context.Context, request move.Request, all asked) (*move.Plan, error) {
+	facts := all.facts
 	facts.TagWidth, facts.CopyRows, facts.VerifyRows = e.cfg.Engine.TagWidth, expectedCopy, expectedVerify
-	plan := move.Draft(shard.NewTopology(shard.GroupID(e.cfg.Engine.LegacyGroup), reports...), request)
+	plan := move.Draft(all.topology(e.cfg), request)
 	for _, m := range plan.Moves {
 		if err := e.weigh(ctx, m.Leg, &facts); err != nil {
 			return nil, fmt.Errorf("plan the move of tag %d: %w", m.Tag, err)

@@ -48,6 +48,7 @@ type Metrics struct {
 	readmissions *prometheus.CounterVec
 
 	polled polled
+	moves  moves
 }
 
 // New sets up the figures in a registry of their own.
@@ -78,6 +79,8 @@ func New() *Metrics {
 		m.rejections, m.hops, m.ejections, m.readmissions,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.polled.all()...)
+	m.moves = newMoves()
+	m.registry.MustRegister(m.moves.all()...)
 	m.begin()
 	return m
 }

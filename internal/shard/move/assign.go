@@ -57,13 +57,22 @@ func present(t shard.Topology) (ids []shard.GroupID) {
 // NextGroup is the number of a new group, which is also its tag: one above the
 // highest that was ever given out. The number of a retired group stays on its orders
 // for ever.
-func NextGroup(t shard.Topology) shard.GroupID {
+func NextGroup(t shard.Topology) shard.GroupID { return nextGroup(t, nil) }
+
+// nextGroup leaves out groups that have begun to join under a new number.
+func nextGroup(t shard.Topology, joining []shard.GroupID) shard.GroupID {
 	highest := shard.GroupID(0)
 	for _, tag := range t.Tags() {
-		highest = max(highest, shard.GroupID(tag))
+		own := shard.GroupID(tag)
+		another := slices.ContainsFunc(t.History(tag), func(c shard.Claim) bool { return c.Group != own })
+		if another || !slices.Contains(joining, own) {
+			highest = max(highest, own)
+		}
 	}
 	for _, g := range t.Groups {
-		highest = max(highest, g.ID)
+		if !slices.Contains(joining, g.ID) {
+			highest = max(highest, g.ID)
+		}
 	}
 	return highest + 1
 }

@@ -20,15 +20,22 @@ type Kind string
 const (
 	Shrink Kind = "shrink"
 	Expand Kind = "expand"
+	// One is the move of one tag to a group of the operator's choice, such as one on
+	// new hardware.
+	One Kind = "move"
 )
 
 // Request is what an operator asks for. A shrink names the number of groups that is
-// to be left or the groups that are to go.
+// to be left or the groups that are to go; an expansion, the number of new groups or
+// those that have begun to join.
 type Request struct {
 	Kind   Kind
 	To     int             // groups left; the highest numbers go
 	Remove []shard.GroupID // instead of To
-	Add    int             // groups that join, of an expansion
+	Add    int             // groups that join under the next free numbers
+	Join   []shard.GroupID // instead of Add
+	Tag    pay.Tag         // that moves alone
+	Target shard.GroupID   // where it moves to
 }
 
 // Plan is a change of the number of groups, worked out and not begun. Its JSON is
@@ -105,15 +112,19 @@ func Draft(t shard.Topology, r Request) Plan {
 		p.Groups = []shard.GroupID{}
 	}
 	p.After = slices.Clone(p.Groups)
+	joining := r.Join
 	switch r.Kind {
 	case Shrink:
 		p.shrink(t, r)
 	case Expand:
 		p.expand(t, r)
+	case One:
+		p.one(t, r)
+		joining = []shard.GroupID{r.Target}
 	default:
-		p.refuse("request", 0, "%q is no kind of plan: ask for a shrink or an expand", string(r.Kind))
+		p.refuse("request", 0, "%q is no kind of plan: ask for a shrink, an expand or a move", string(r.Kind))
 	}
-	p.refuseUnsettled(t)
+	p.refuseUnsettled(t, joining)
 	p.TagWidth = tagWidth(t, p.Joining)
 	p.Hash = p.hash()
 	return p
@@ -129,10 +140,19 @@ func (p *Plan) shrink(t shard.Topology, r Request) {
 		p.refuse("nothing_left", 0, "all groups would leave: leave at least one")
 		return
 	}
-	p.Leaving, p.After = leaving, left
+	p.leave(t, leaving, left)
 	for _, leg := range legs(t, leaving, left) {
-		p.Moves = append(p.Moves, Move{Leg: leg, Tables: []TableSize{}, Duplicates: []Duplicate{}})
+		p.carry(leg)
 	}
+}
+
+func (p *Plan) carry(leg Leg) {
+	p.Moves = append(p.Moves, Move{Leg: leg, Tables: []TableSize{}, Duplicates: []Duplicate{}})
+}
+
+// leave lets groups go, and refuses where that cannot be.
+func (p *Plan) leave(t shard.Topology, leaving, left []shard.GroupID) {
+	p.Leaving, p.After = leaving, left
 	if slices.Contains(leaving, t.Legacy) {
 		p.refuse("legacy_numbers", t.Legacy, "numbers without a tag lie in group %d (engine.legacy_group) and cannot follow a tag: let another group go", t.Legacy)
 	}
@@ -166,23 +186,12 @@ func (p *Plan) leaving(r Request) []shard.GroupID {
 	return leaving
 }
 
-func (p *Plan) expand(t shard.Topology, r Request) {
-	if r.Add < 1 {
-		p.refuse("request", 0, "%d groups cannot join: choose 1 or more", r.Add)
-		return
-	}
-	first := NextGroup(t)
-	for i := range r.Add {
-		p.Joining = append(p.Joining, first+shard.GroupID(i))
-	}
-	p.After = slices.Concat(p.Groups, p.Joining)
-}
-
 // refuseUnsettled refuses while an earlier change is not finished: two moves at once
-// would each plan with the other's groups.
-func (p *Plan) refuseUnsettled(t shard.Topology) {
+// would each plan with the other's groups. Those that this very plan is about may be
+// on their way in.
+func (p *Plan) refuseUnsettled(t shard.Topology, joining []shard.GroupID) {
 	for _, g := range t.Groups {
-		if g.State == shard.GroupDraining || g.State == shard.GroupJoining {
+		if g.State == shard.GroupDraining || g.State == shard.GroupJoining && !slices.Contains(joining, g.ID) {
 			p.refuse("another_move", g.ID, "group %d is %s: finish that change or take it back first", g.ID, g.State)
 		}
 	}
