@@ -25,6 +25,7 @@ WHERE order_no=? AND state=? AND version=?`
 // life (a supplement) answers ErrDuplicateKey where another row has taken its
 // place.
 func (t *tx) Move(ctx context.Context, before, after order.Order, m order.Move) (bool, error) {
+	t.touch(before.No)
 	n, err := t.exec(ctx, fmt.Sprintf("move order %s from %s to %s", before.No, before.State, after.State), moveOrderSQL,
 		after.State, live(after.State), after.Refunded, after.Channel, after.Account, after.ChannelTradeNo, after.TerminalID, after.Subject,
 		toMS(after.PaidAt), toMS(after.Updated), after.TwinOf.String(), after.RiskDouble, toMS(after.SendBy), toMS(after.Due), after.Tries, after.OpID,
@@ -113,6 +114,7 @@ func (g *Group) Expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, n
 
 func (t *tx) expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, now time.Time, opID string) (int, error) {
 	doing := fmt.Sprintf("expire %d orders of tag %d", len(orders), tag)
+	t.touch(orders...)
 	in, these := " WHERE tag=? AND order_no IN "+tuples(1, len(orders)), []any{tag}
 	for _, no := range orders {
 		these = append(these, no.String())

@@ -40,6 +40,7 @@ func (t *tx) LockRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund, e
 // amount and creation never change.
 func (t *tx) PutRefund(ctx context.Context, r order.Refund) (bool, error) {
 	doing := fmt.Sprintf("write refund %s of order %s", r.No, r.OrderNo)
+	t.touch(r.OrderNo)
 	if r.Version == 1 {
 		_, err := t.exec(ctx, doing, insertRefundSQL, r.OrderNo.String(), r.No, r.Amount, r.State, r.ChannelNo, r.Detail,
 			toMS(r.Created), toMS(r.Accepted), toMS(r.Done), toMS(r.Due), r.Tries, r.Shadow, r.Version, r.OpID, toMS(r.Updated), r.OrderNo.Tag())

@@ -38,6 +38,7 @@ func (t *tx) LockRevokes(ctx context.Context, no pay.OrderNo) ([]order.Revoke, e
 // amount and creation never change.
 func (t *tx) PutRevoke(ctx context.Context, r order.Revoke) (bool, error) {
 	doing := fmt.Sprintf("write revoke %s of order %s", r.No, r.OrderNo)
+	t.touch(r.OrderNo)
 	if r.Version == 1 {
 		_, err := t.exec(ctx, doing, insertRevokeSQL, r.OrderNo.String(), r.No, r.Amount, r.State, r.Money, r.By, r.Detail,
 			toMS(r.Created), toMS(r.Done), r.Shadow, r.Version, r.OpID, toMS(r.Updated), r.OrderNo.Tag())

@@ -46,6 +46,7 @@ func taskNotFound(id, node string) error {
 // this group.
 func (t *tx) PutTask(ctx context.Context, k order.Task) (bool, error) {
 	doing := fmt.Sprintf("write task %s", k.ID)
+	t.touch(k.OrderNo)
 	if k.Version == 1 {
 		_, err := t.exec(ctx, doing, insertTaskSQL, k.ID, k.Kind, k.OrderNo.String(), k.Merchant, k.Amount, k.State, k.Detail,
 			toMS(k.Created), toMS(k.Deadline), toMS(k.Due), k.Tries, toMS(k.Closed), k.ClosedBy, k.Note, k.Shadow, k.Version, t.tag)
