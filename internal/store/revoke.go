@@ -51,7 +51,8 @@ func (t *tx) PutRevoke(ctx context.Context, r order.Revoke) (bool, error) {
 
 // ReadRevokes lists the revokes of an order, the oldest first.
 func (g *Group) ReadRevokes(ctx context.Context, no pay.OrderNo) ([]order.Revoke, error) {
-	return askInTurn(ctx, g.nodes(), fmt.Sprintf("read the revokes of order %s", no), func(ctx context.Context, n *node) ([]order.Revoke, error) {
-		return readAll(ctx, n.db, scanRevoke, revokesOfOrder, no.String())
+	doing := fmt.Sprintf("read the revokes of order %s", no)
+	return askInTurn(ctx, g.nodes(), doing, func(ctx context.Context, n *node) ([]order.Revoke, error) {
+		return ofOrder(ctx, n, no, scanRevoke, revokesOfOrder)
 	})
 }
