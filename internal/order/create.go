@@ -232,6 +232,7 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 			if err := tx.InsertHops(ctx, hops); err != nil {
 				return err
 			}
+			c.e.fleet.WillLand(shard.Landing{Key: c.Key, Group: m.ID(), At: o.Created})
 		}
 		if len(c.doubts) == 0 {
 			return nil
@@ -241,7 +242,6 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 	if err == nil {
 		for _, h := range hops {
 			c.e.trace(o.No, "hop", fmt.Sprintf("past group %d (%s) into group %d", h.Above, h.Reason, m.ID()))
-			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: h.Above, At: o.Created})
 			c.e.opts.OnHop(h)
 		}
 	}
