@@ -17,7 +17,7 @@ import (
 // An error is an *Error. With Outcome NotCommitted nothing was written; with
 // Unknown an order may exist, and the caller asks again with the same key.
 //
-// Cost without trouble: one transaction of five round trips in the home group.
+// Cost without trouble: one transaction of four round trips in the home group.
 // In trouble a try ends after CreateTimeout, and no try starts later than twice
 // that.
 func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {

@@ -58,17 +58,15 @@ func (g *Group) inTx(ctx context.Context, f func(t *tx) error) error {
 	return t.Commit(ctx)
 }
 
+// begin asks the server nothing: on a connection of this pool the first statement
+// begins the transaction.
 func (g *Group) begin(ctx context.Context) (*tx, error) {
-	const doing = "begin a transaction"
-	conn, err := g.primary().db.Conn(ctx)
+	n := g.primary()
+	conn, err := n.tx.Conn(ctx)
 	if err != nil {
-		return nil, g.primary().fail(doing, err, beforeCommit)
+		return nil, n.fail("begin a transaction", err, beforeCommit)
 	}
-	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
-		discard(conn)
-		return nil, g.primary().fail(doing, err, beforeCommit)
-	}
-	return &tx{node: g.primary(), group: g.id, conn: conn}, nil
+	return &tx{node: n, group: g.id, conn: conn}, nil
 }
 
 // fail classifies an error of a statement before COMMIT and remembers what it
@@ -92,19 +90,25 @@ func (t *tx) exec(ctx context.Context, doing, query string, args ...any) (int64,
 // attempt of the key, in one round trip.
 func (t *tx) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error) {
 	var last sql.NullInt64
-	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch,
+	var alone bool
+	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch, `+selfCommits+`,
   (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
 FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key.MerchantOrderNo, tag).
-		Scan(&claim.State, &claim.Epoch, &last)
+		Scan(&claim.State, &claim.Epoch, &alone, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shard.Claim{}, 0, nil
 	}
 	if err != nil {
 		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), err)
 	}
+	if alone {
+		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), errSelfCommits)
+	}
 	claim.Tag, claim.Group, t.tag = tag, t.group, tag
 	return claim, int(last.Int64), nil
 }
+
+var errSelfCommits = errors.New("the session commits each statement by itself though it was set not to; point the dsn at the server, not at a proxy that shares its sessions")
 
 const insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`

@@ -50,3 +50,17 @@ func cpuTime(dir string) (time.Duration, error) {
 	}
 	return total, nil
 }
+
+// idle is how many processors are busy while nobody asks for anything.
+func idle(dir string) (float64, error) {
+	const settle, span = 2 * time.Second, 3 * time.Second
+	time.Sleep(settle) // engines have only just started
+	start := time.Now()
+	before, err := cpuTime(dir)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(span)
+	after, err := cpuTime(dir)
+	return float64(after-before) / float64(time.Since(start)), err
+}
