@@ -17,7 +17,7 @@ import (
 // An error is an *Error. With Outcome NotCommitted nothing was written; with
 // Unknown an order may exist, and the caller asks again with the same key.
 //
-// Cost without trouble: one transaction of five round trips in the home group.
+// Cost without trouble: one transaction of four round trips in the home group.
 // In trouble a try ends after CreateTimeout, and no try starts later than twice
 // that.
 func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
@@ -229,6 +229,7 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 			if err := tx.InsertHops(ctx, hops); err != nil {
 				return err
 			}
+			c.e.fleet.WillLand(shard.Landing{Key: c.Key, Group: m.ID(), At: o.Created})
 		}
 		if len(c.doubts) == 0 {
 			return nil
@@ -238,7 +239,6 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 	if err == nil {
 		for _, h := range hops {
 			c.e.trace(o.No, "hop", fmt.Sprintf("past group %d (%s) into group %d", h.Above, h.Reason, m.ID()))
-			c.e.fleet.Landed(shard.Landing{Key: c.Key, Group: m.ID(), Above: h.Above, At: o.Created})
 			c.e.opts.OnHop(h)
 		}
 	}

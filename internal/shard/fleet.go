@@ -156,7 +156,7 @@ func (f *Fleet) Leave(t Ticket, now time.Time, r Result) []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.members[t.Group]
-	m.flights.leave(t.place)
+	m.flights.leave(t.place, now, r.Counts && r.Cause == "")
 	if t.trial {
 		m.health.trial = false
 	}

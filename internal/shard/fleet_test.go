@@ -204,7 +204,7 @@ func TestCreateFromBeforeTheEjectionDoesNotReadmit(t *testing.T) {
 	s.admitted(1, false)
 }
 
-func TestSlowGroupIsCapped(t *testing.T) {
+func TestStuckGroupIsCapped(t *testing.T) {
 	s := newScene(t, weights(1, 1))
 	var tickets []Ticket
 	for range 8 {
@@ -215,10 +215,36 @@ func TestSlowGroupIsCapped(t *testing.T) {
 	if _, ok := s.f.Enter(1, s.now, false); ok {
 		t.Fatal("a ninth create went into a group whose oldest is older than 50 ms")
 	}
-	for _, ticket := range tickets {
+	s.f.Leave(tickets[0], s.now, Result{Counts: true}) // one slow create proves nothing
+	if _, ok := s.f.Enter(1, s.now, false); ok {
+		t.Fatal("a group through which all creates are slow is not capped")
+	}
+	for _, ticket := range tickets[1:] {
 		s.f.Leave(ticket, s.now, Result{Counts: true})
 	}
 	s.enter(1)
+}
+
+// TestBusyGroupIsNotCapped: where creates get through, one that waits for a lock is
+// no sign of a hang.
+func TestBusyGroupIsNotCapped(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	for range 8 {
+		s.enter(1)
+	}
+	for range 20 {
+		quick := s.enter(1)
+		s.after(20 * time.Millisecond)
+		s.f.Leave(quick, s.now, Result{Counts: true})
+	}
+	s.after(50 * time.Millisecond)
+	s.enter(1)
+	failed := s.enter(1)
+	s.f.Leave(failed, s.now, Result{Counts: true, Cause: Unknown})
+	s.after(time.Millisecond)
+	if _, ok := s.f.Enter(1, s.now, false); ok {
+		t.Error("not capped though nothing was committed for 51 ms")
+	}
 }
 
 func TestPanicTriesByLastSuccessAndNeverTheUnsafe(t *testing.T) {
@@ -300,13 +326,61 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestOwnHopIsKnownAtOnce(t *testing.T) {
+// TestOwnHopConcernsItsKeyAlone: this instance knows its own hops one by one, so a
+// group that was only busy does not make every order ask around.
+func TestOwnHopConcernsItsKeyAlone(t *testing.T) {
 	key := testKey(5)
 	s := newScene(t, weights(1, 1, 1))
 	ranked := s.plan(key).Ranked
-	s.f.Landed(Landing{Key: key, Group: ranked[2], Above: ranked[0], At: s.now})
-	if p := s.plan(key); !slices.Contains(p.Lookup, ranked[1]) || !slices.Contains(p.Lookup, ranked[2]) {
-		t.Errorf("asks %v after an order hopped past %d", p.Lookup, ranked[0])
+	hop := Landing{Key: key, Group: ranked[2], Above: ranked[0], At: s.now}
+	s.f.WillLand(hop)
+	s.f.LedgerRead(ranked[2], s.now, []Landing{hop}) // as it comes back from the ledger
+	if p := s.plan(key); !slices.Equal(p.Lookup, []GroupID{ranked[2]}) {
+		t.Errorf("asks %v for a key that hopped to %d", p.Lookup, ranked[2])
+	}
+	for i := range 100 {
+		other := testKey(1000 + i)
+		if p := s.plan(other); len(p.Lookup) != 0 {
+			t.Fatalf("asks %v for %s, which did not hop", p.Lookup, other)
+		}
+	}
+}
+
+// TestHopsOfOthersTellOfMore: where another instance hopped, it may have done so with
+// keys of which no ledger has told yet.
+func TestHopsOfOthersTellOfMore(t *testing.T) {
+	s := newScene(t, weights(1, 1, 1))
+	ranked := s.plan(testKey(5)).Ranked
+	told := []Landing{
+		{Key: testKey(5), Group: ranked[2], Above: ranked[0], At: s.now},
+		{Key: testKey(5), Group: ranked[2], Above: ranked[1], At: s.now}, // one order, past two groups
+	}
+	s.plan(testKey(5)) // the ledgers are read
+	s.f.LedgerRead(ranked[2], s.now, told)
+	asked := func() (n int) {
+		for i := range 100 {
+			other := testKey(1000 + i)
+			p := s.f.Plan(other, s.now, nil)
+			if p.Ranked[0] != ranked[2] && len(p.Lookup) > 0 {
+				n++
+			}
+			if p.Ranked[0] != ranked[2] && !slices.Contains(append(p.Lookup, p.Tries[0]), ranked[2]) {
+				t.Errorf("asks %v for a key whose ranking is %v", p.Lookup, p.Ranked)
+			}
+		}
+		return n
+	}
+	if asked() == 0 {
+		t.Error("asks nobody for keys of groups that another instance went past just now")
+	}
+	s.after(ledgerLag)
+	for _, g := range s.f.Topology().Groups {
+		s.f.LedgerRead(g.ID, s.now, told) // again, as each read overlaps the one before
+	}
+	for i := range 100 {
+		if p := s.f.Plan(testKey(1000+i), s.now, nil); len(p.Lookup) != 0 {
+			t.Fatalf("asks %v though the ledgers tell all there is", p.Lookup)
+		}
 	}
 }
 
@@ -326,7 +400,7 @@ func TestLedgerNotRead(t *testing.T) {
 func TestLandingsAreForgotten(t *testing.T) {
 	s := newScene(t, weights(1, 1))
 	for i := range 1000 {
-		s.f.Landed(Landing{Key: testKey(i), Group: 1, At: s.now})
+		s.f.WillLand(Landing{Key: testKey(i), Group: 1, At: s.now})
 	}
 	s.after(15 * time.Minute)
 	s.f.LedgerRead(1, s.now, nil)

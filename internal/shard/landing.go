@@ -46,7 +46,16 @@ func hashKey(k pay.Key) uint64 {
 	return xxh3.Hash(append(buf, k.MerchantOrderNo...))
 }
 
-func (l *landings) add(at Landing) { l.seen[landed{hashKey(at.Key), at.Group}] = at.At }
+func (l *landings) add(at Landing) {
+	if l.news(at) {
+		l.seen[landed{hashKey(at.Key), at.Group}] = at.At
+	}
+}
+
+func (l *landings) news(at Landing) bool {
+	known, ok := l.seen[landed{hashKey(at.Key), at.Group}]
+	return !ok || at.At.After(known)
+}
 
 // prune forgets, now and then, what no client retries any more.
 func (l *landings) prune(now time.Time, window time.Duration) {
@@ -61,25 +70,29 @@ func (l *landings) prune(now time.Time, window time.Duration) {
 	}
 }
 
-// Landed records hops of this instance's own.
-func (f *Fleet) Landed(own ...Landing) {
+// WillLand records a hop of this instance's own, before its COMMIT is sent: a retry
+// of the key finds the order even if the answer is lost. It says nothing of other
+// keys, as those that hopped are known one by one.
+func (f *Fleet) WillLand(at Landing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.landed(own)
+	f.landings.add(at)
 }
 
-func (f *Fleet) landed(all []Landing) {
-	for _, at := range all {
-		f.landings.add(at)
-		f.hopped(at.Above, at.At)
-	}
-}
-
-// LedgerRead records what the hop ledger of a group told, up to the given time.
+// LedgerRead records what the hop ledger of a group told, up to the given time. A hop
+// that is news is another instance's, which may have sent more orders past that group
+// that no ledger has told of yet.
 func (f *Fleet) LedgerRead(g GroupID, now time.Time, told []Landing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.landed(told)
+	for _, at := range told {
+		if f.landings.news(at) {
+			f.hopped(at.Above, at.At)
+		}
+	}
+	for _, at := range told { // only now: one order has a row for each group that it went past
+		f.landings.add(at)
+	}
 	f.landings.read[g] = now
 	f.landings.prune(now, f.opts.RetryWindow)
 }

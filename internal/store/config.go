@@ -19,8 +19,9 @@ type Config struct {
 	Group    shard.GroupID
 	Primary  Node
 	Replicas []Node
-	// Pool is the most connections to one server for orders (64); probes, scans
-	// and the monitor have a few of their own.
+	// Pool is the most connections to one server for orders (64), a quarter of them
+	// for statements outside transactions; probes, scans and the monitor have a few of
+	// their own. There is at least one of each kind.
 	Pool int
 	// ConnectTimeout bounds a dial (1 s), IOTimeout one read or write on a socket
 	// (2 s). Both are a backstop: a context that ends earlier ends a call earlier.
@@ -76,7 +77,8 @@ type node struct {
 	// uid is the server's own id, held against every new connection; nil while any
 	// server will do, as on a replica.
 	uid     atomic.Pointer[string]
-	db      *sql.DB // orders
+	db      *sql.DB // orders, each statement by itself
+	tx      *sql.DB // orders, in transactions: nothing commits by itself here
 	scan    *sql.DB // long reads
 	monitor *sql.DB
 }
@@ -138,8 +140,12 @@ func (g *Group) openNode(cfg Config, at Node, label string) (*node, error) {
 	}
 	n.addr = parsed.Addr
 	n.name += " " + n.addr
-	if n.db, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, cfg.Pool); err != nil {
+	transactions, single := splitPool(cfg.Pool)
+	if n.db, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, single); err != nil {
 		return nil, err
+	}
+	if n.tx, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, transactions, manualSQL); err != nil {
+		return nil, errors.Join(err, n.close())
 	}
 	if n.scan, err = g.openPool(cfg, n, at.DSN, scanTimeout, sparePool); err != nil {
 		return nil, errors.Join(err, n.close())
@@ -150,7 +156,13 @@ func (g *Group) openNode(cfg Config, at Node, label string) (*node, error) {
 	return n, nil
 }
 
-func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size int) (*sql.DB, error) {
+func splitPool(size int) (transactions, single int) {
+	single = max(1, size/4)
+	return max(1, size-single), single
+}
+
+// openPool sets up a pool whose connections begin with the statements of first.
+func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size int, first ...string) (*sql.DB, error) {
 	c, err := parseDSN(n.name, dsn)
 	if err != nil {
 		return nil, err
@@ -165,7 +177,7 @@ func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size
 	if err != nil {
 		return nil, errDSN(n.name)
 	}
-	db := sql.OpenDB(&connector{Connector: inner, node: n.name, uid: &n.uid})
+	db := sql.OpenDB(&connector{Connector: inner, node: n.name, uid: &n.uid, first: first})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil
@@ -225,7 +237,7 @@ func (c *crew) nodes() []*node {
 
 func (n *node) close() error {
 	var errs []error
-	for _, db := range []*sql.DB{n.db, n.scan, n.monitor} {
+	for _, db := range []*sql.DB{n.db, n.tx, n.scan, n.monitor} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -19,6 +19,15 @@ const sessionSQL = `SET /*M! tx_isolation='READ-COMMITTED', *//*!80000 transacti
 	`autocommit=1, innodb_lock_wait_timeout=1, lock_wait_timeout=1, time_zone='+00:00', ` +
 	`sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`
 
+// manualSQL makes a connection begin a transaction with whatever it is asked, which
+// saves each create the round trip of a BEGIN. Nothing is committed without COMMIT, so
+// such a connection is only used where one follows.
+const manualSQL = "SET autocommit=0"
+
+// selfCommits is 1 on a connection that lost manualSQL, as behind a proxy that
+// changed the server under it, or never understood it.
+const selfCommits = `COALESCE(/*! @@autocommit, */ 1, 1)`
+
 // uidColumn is the server's own id: server_uid on MariaDB, server_uuid on MySQL,
 // empty on the embedded server.
 const uidColumn = `COALESCE(/*M! @@global.server_uid, *//*!80000 @@global.server_uuid, */ '', '')`
@@ -29,9 +38,11 @@ type connector struct {
 	driver.Connector
 	node string
 	uid  *atomic.Pointer[string] // nil inside where any server will do
+	// first are statements of this pool, after those of every connection.
+	first []string
 }
 
-// Connect costs two round trips more than the driver's own.
+// Connect costs two round trips more than the driver's own, and one for each of first.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -48,16 +59,19 @@ func (c *connector) setUp(ctx context.Context, conn driver.Conn) error {
 	if err := execOn(ctx, conn, sessionSQL); err != nil {
 		return err
 	}
-	want := c.uid.Load()
-	if want == nil {
-		return nil
+	if want := c.uid.Load(); want != nil {
+		got, err := textOn(ctx, conn, "SELECT "+uidColumn)
+		if err != nil {
+			return err
+		}
+		if got != *want {
+			return anotherServer(c.node, *want, got)
+		}
 	}
-	got, err := textOn(ctx, conn, "SELECT "+uidColumn)
-	if err != nil {
-		return err
-	}
-	if got != *want {
-		return anotherServer(c.node, *want, got)
+	for _, statement := range c.first {
+		if err := execOn(ctx, conn, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ func SchemaVersion() int { return schemaVersion }
 // MaxConns is the most connections that one engine instance opens to a primary
 // and to a replica whose pool for orders has the given size.
 func MaxConns(pool int) (primary, replica int) {
-	replica = pool + 2*sparePool // scans and the monitor
+	transactions, single := splitPool(pool)
+	replica = transactions + single + 2*sparePool // scans and the monitor
 	return replica + sparePool, replica
 }

@@ -92,21 +92,28 @@ func (g *Group) inTx(ctx context.Context, f func(t *tx) error) error {
 	return t.Commit(ctx)
 }
 
+const beginning = "begin a transaction"
+
+// begin asks the server nothing: on a connection of this pool the first statement
+// begins the transaction.
 func (g *Group) begin(ctx context.Context) (*tx, error) {
 	n := g.primary()
-	return g.beginOn(ctx, n, n.db)
+	conn, err := n.tx.Conn(ctx)
+	if err != nil {
+		return nil, n.fail(beginning, err, beforeCommit)
+	}
+	return &tx{node: n, group: g.id, conn: conn}, nil
 }
 
-// beginOn starts a transaction in one of a node's pools.
+// beginOn starts a transaction in a pool in which statements commit by themselves.
 func (g *Group) beginOn(ctx context.Context, n *node, pool *sql.DB) (*tx, error) {
-	const doing = "begin a transaction"
 	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return nil, n.fail(doing, err, beforeCommit)
+		return nil, n.fail(beginning, err, beforeCommit)
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		discard(conn)
-		return nil, n.fail(doing, err, beforeCommit)
+		return nil, n.fail(beginning, err, beforeCommit)
 	}
 	return &tx{node: n, group: g.id, conn: conn}, nil
 }
@@ -132,16 +139,19 @@ func (t *tx) exec(ctx context.Context, doing, query string, args ...any) (int64,
 // attempt of the key, in one round trip.
 func (t *tx) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error) {
 	var last sql.NullInt64
-	var recorded bool
-	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch, s.recording,
+	var recorded, alone bool
+	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch, s.recording, `+selfCommits+`,
   (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
 FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key.MerchantOrderNo, tag).
-		Scan(&claim.State, &claim.Epoch, &recorded, &last)
+		Scan(&claim.State, &claim.Epoch, &recorded, &alone, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shard.Claim{}, 0, nil
 	}
 	if err != nil {
 		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), err)
+	}
+	if alone {
+		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), errSelfCommits)
 	}
 	claim.Tag, claim.Group, t.tag = tag, t.group, tag
 	t.locked = append(t.locked, tag)
@@ -150,6 +160,8 @@ FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key
 	}
 	return claim, int(last.Int64), nil
 }
+
+var errSelfCommits = errors.New("the session commits each statement by itself though it was set not to; point the dsn at the server, not at a proxy that shares its sessions")
 
 const insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`

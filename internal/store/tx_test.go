@@ -185,6 +185,64 @@ func checkDuplicates(t *testing.T, b *bed) {
 	}
 }
 
+func TestTransactionsAreNotSharedOut(t *testing.T) { onEachKind(t, checkTransactionsAreNotSharedOut) }
+
+// checkTransactionsAreNotSharedOut: no BEGIN is sent, so what a transaction leaves
+// behind on its connection must not reach into the next one.
+func checkTransactionsAreNotSharedOut(t *testing.T, b *bed) {
+	b.group.primary().tx.SetMaxOpenConns(1)
+	for i, end := range []func(tx order.Tx){
+		func(tx order.Tx) { tx.Rollback() },
+		func(tx order.Tx) {
+			if err := tx.Commit(b.ctx()); err != nil {
+				t.Error(err)
+			}
+		},
+		func(tx order.Tx) { tx.Rollback() },
+	} {
+		tx, err := b.group.Begin(b.ctx())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := tx.LockTag(b.ctx(), 1, pay.Key{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.InsertOrder(b.ctx(), newOrder(t, i)); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.count("orders"); n != max(0, i-1) {
+			t.Errorf("others see %d orders while transaction %d is open, want %d", n, i, max(0, i-1))
+		}
+		end(tx)
+	}
+	if n := b.count("orders"); n != 1 {
+		t.Errorf("%d orders, want the committed one alone", n)
+	}
+}
+
+func TestASessionThatCommitsByItselfIsRefused(t *testing.T) {
+	onEachKind(t, checkASessionThatCommitsByItselfIsRefused)
+}
+
+// checkASessionThatCommitsByItselfIsRefused: what LockTag locks would be free at
+// once, and an order without its outbox row be committed.
+func checkASessionThatCommitsByItselfIsRefused(t *testing.T, b *bed) {
+	begun, err := b.group.begin(b.ctx())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := begun.conn.ExecContext(b.ctx(), "SET autocommit=1"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = begun.LockTag(b.ctx(), 1, pay.Key{})
+	var fault *order.Fault
+	if !errors.As(err, &fault) || fault.Outcome != order.NotCommitted || !errors.Is(err, errSelfCommits) {
+		t.Errorf("got %v, want a refusal before anything is written", err)
+	}
+	begun.Rollback()
+	b.insert(newOrder(t, 1)) // on another connection
+}
+
 func TestFindKeysUsesTheIndex(t *testing.T) {
 	b := newBed(t)
 	var keys []pay.Key

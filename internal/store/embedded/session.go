@@ -17,6 +17,7 @@ type session struct {
 	server.EmptyHandler // answers what nobody asks here
 	srv                 *Server
 	ctx                 context.Context // ends when the server stops
+	manual              bool            // autocommit is off: whatever comes first begins a transaction
 	begun               bool            // by BEGIN, until COMMIT or ROLLBACK
 	looks               bool            // begun is READ ONLY: tx is a reader, and nobody's turn
 	tx                  *sql.Conn       // the writer, from the first statement after BEGIN on; whoever has it has the turn
@@ -29,7 +30,7 @@ func (s *session) UseDB(string) error { return nil }
 
 // HandleQuery answers one statement.
 func (s *session) HandleQuery(query string) (*mysql.Result, error) {
-	st, err := parse(query, s.srv.readOnly.Load())
+	st, err := parse(query, s.srv.readOnly.Load(), s.manual)
 	if err != nil {
 		return nil, err
 	}
@@ -42,9 +43,10 @@ func (s *session) HandleQuery(query string) (*mysql.Result, error) {
 
 func (s *session) run(st statement) (*mysql.Result, error) {
 	switch st.word {
-	case "", "SET", "USE", "KILL":
-		// Sessions have the rules of SET already, and a killed statement has ended
-		// by the time that somebody could kill it.
+	case "SET":
+		return nil, s.set(st)
+	case "", "USE", "KILL":
+		// A killed statement has ended by the time that somebody could kill it.
 		return nil, nil
 	case "BEGIN", "START":
 		return nil, s.begin(strings.HasSuffix(strings.ToUpper(st.text), "READ ONLY"))
@@ -67,6 +69,20 @@ func (s *session) run(st statement) (*mysql.Result, error) {
 	return nil, mysql.NewError(mysql.ER_PARSE_ERROR, fmt.Sprintf("an embedded group does not know the statement %q", st.word))
 }
 
+// set turns autocommit off and on. Of all the other rules of SET, sessions have those
+// that package store asks for already.
+func (s *session) set(st statement) error {
+	text := strings.ToLower(strings.ReplaceAll(st.text, " ", ""))
+	switch {
+	case strings.Contains(text, "autocommit=0"):
+		s.manual = true
+	case strings.Contains(text, "autocommit=1"):
+		s.manual = false
+		return s.commit() // of a transaction that is still open, as servers do
+	}
+	return nil
+}
+
 // begin starts nothing yet: the turn would be held for one more round trip.
 func (s *session) begin(readOnly bool) error {
 	err := s.commit() // of a transaction that is still open, as servers do
@@ -78,7 +94,7 @@ func (s *session) begin(readOnly bool) error {
 // has to give way to another one. One that only reads has a snapshot of its own and
 // waits for nobody.
 func (s *session) start() error {
-	if !s.begun || s.tx != nil {
+	if (!s.begun && !s.manual) || s.tx != nil {
 		return nil
 	}
 	if s.looks {
@@ -150,10 +166,10 @@ func (s *session) rollback() {
 // leave gives the writer to the next in line.
 func (s *session) leave() {
 	_ = s.tx.Close() // it only goes back to the pool
-	s.tx, s.begun = nil, false
 	if !s.looks {
 		s.srv.file.release()
 	}
+	s.tx, s.begun, s.looks = nil, false, false
 }
 
 func (s *session) read(st statement) (*mysql.Result, error) {

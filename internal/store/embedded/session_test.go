@@ -158,6 +158,50 @@ func TestOthersReadOnlyWhatIsCommitted(t *testing.T) {
 	}
 }
 
+// TestAutocommitOff: whatever comes first begins a transaction, which has the turn
+// until COMMIT or ROLLBACK, and the next statement begins the next one.
+func TestAutocommitOff(t *testing.T) {
+	_, db := openGroup(t, Options{Sync: Normal})
+	exec(t, db, strictTable)
+	manual := newSession(t, db)
+	commitsItself := func() (on bool) {
+		if err := manual.QueryRowContext(testContext(t), "SELECT COALESCE(/*! @@autocommit, */ 1, 1)").Scan(&on); err != nil {
+			t.Fatal(err)
+		}
+		return on
+	}
+	if !commitsItself() {
+		t.Error("a new session does not commit by itself")
+	}
+	exec(t, manual, "SET autocommit=0")
+	if commitsItself() {
+		t.Error("autocommit is on after SET autocommit=0")
+	}
+	for _, end := range []string{"ROLLBACK", "COMMIT"} { // the SELECT above holds the turn
+		if _, err := db.ExecContext(testContext(t), "INSERT INTO t (code) VALUES ('x')"); number(t, err) != 1205 {
+			t.Errorf("another writer: %v, want 1205 while the turn is taken", err)
+		}
+		exec(t, manual, "INSERT INTO t (code) VALUES ('a')")
+		if in, out := count(t, manual, "t"), count(t, db, "t"); in != 1 || out != 0 {
+			t.Errorf("the session sees %d rows, others %d, want 1 and 0", in, out)
+		}
+		exec(t, manual, end)
+		exec(t, db, "DELETE FROM t WHERE code='x'") // the turn is free
+		if end == "ROLLBACK" {
+			count(t, manual, "t")
+		}
+	}
+	if n := count(t, db, "t"); n != 1 {
+		t.Errorf("%d rows, want the one that was committed", n)
+	}
+	exec(t, manual, "INSERT INTO t (code) VALUES ('b')")
+	exec(t, manual, "SET autocommit=1")
+	exec(t, manual, "INSERT INTO t (code) VALUES ('c')")
+	if n := count(t, db, "t"); n != 3 {
+		t.Errorf("%d rows after autocommit was turned on, want 3", n)
+	}
+}
+
 // TestAReadOnlyTransactionIsASnapshot: it sees one moment, keeps nobody from writing,
 // and may take as long as it likes.
 func TestAReadOnlyTransactionIsASnapshot(t *testing.T) {

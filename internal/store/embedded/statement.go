@@ -21,11 +21,14 @@ const binaryMark = "_binary'"
 // readOnlyMark is how package store asks for the switch. To SQLite it is a comment.
 const readOnlyMark = "/*! @@global.read_only, */"
 
-// parse finds the first keyword, rewrites byte literals, puts in that the server
-// is read-only where the client asks, and refuses what would be
+// manualMark is how it asks whether a session commits by itself.
+const manualMark = "/*! @@autocommit, */"
+
+// parse finds the first keyword, rewrites byte literals, puts in whether the server
+// is read-only and autocommit off where the client asks, and refuses what would be
 // understood in another way than the client meant it: several statements at once,
 // text that is not UTF-8, and NUL, at which SQLite stops reading.
-func parse(query string, readOnly bool) (statement, error) {
+func parse(query string, readOnly, manual bool) (statement, error) {
 	var st statement
 	var out strings.Builder
 	ended := false
@@ -36,6 +39,8 @@ func parse(query string, readOnly bool) (statement, error) {
 		switch {
 		case readOnly && token == readOnlyMark:
 			token = "1,"
+		case manual && token == manualMark:
+			token = "0,"
 		case isBlank(token):
 		case token == ";":
 			ended = true

@@ -6,9 +6,11 @@
 //	go run ./scripts/bench/engine                       4 groups, 16 workers, 3 rounds of 5 s
 //	go run ./scripts/bench/engine -profile engine.prof  and where the engine's time goes
 //
-// Workers ask one after the other, so that each way is as busy as it can be. It needs
-// mariadb-server. The plain transactions know neither fence, key, health nor hop: what
-// the engine costs above them is what it does.
+// Workers ask one after the other, so that each way is as busy as it can be. The plain
+// transactions know neither fence, key, health nor hop: what the engine costs above
+// them is what it does. "By CPU" compares what a create costs on all processors
+// together, without what engines and servers do while nobody asks; it says more where
+// other work shares the machine. It needs mariadb-server and Linux.
 package main
 
 import (
@@ -43,6 +45,8 @@ type options struct {
 	groups, workers, rounds int
 	round                   time.Duration
 	profile                 string
+	dir                     string  // of this run
+	idle                    float64 // processors busy while nobody asks: probes, heartbeats
 }
 
 // way is one contestant: create makes order number n.
@@ -55,6 +59,8 @@ type way struct {
 type round struct {
 	rate     float64 // of those that were made
 	p50, p99 time.Duration
+	cpu      time.Duration // of all processes of this run, for each that was made
+	hops     int64         // orders that the engine sent past a group
 	failed   int
 }
 
@@ -77,6 +83,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	o.dir = dir
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the servers' user has to pass
 		return err
@@ -106,11 +113,15 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer stopServe()
+	if o.idle, err = idle(dir); err != nil {
+		return err
+	}
 	ways := []*way{{name: "plain transactions", create: plain}, {name: "engine, in process", create: engine}, {name: "engine, over HTTP", create: served}}
 	if err := measure(ctx, o, ways); err != nil {
 		return err
 	}
 	show(ways)
+	fmt.Printf("\nWith nobody asking, %.2f processors are busy: probes and heartbeats of both engines.\n", o.idle)
 	return nil
 }
 
@@ -150,10 +161,17 @@ func profile(o options, w *way, i int) (stop func(), err error) {
 	}, pprof.StartCPUProfile(f)
 }
 
-var numbers atomic.Int64 // of orders, over all ways
+var (
+	numbers atomic.Int64 // of orders, over all ways
+	hopped  atomic.Int64 // rows of hops that the engine in process wrote
+)
 
 func (w *way) run(ctx context.Context, o options) (round, error) {
-	start := time.Now()
+	start, hopsBefore := time.Now(), hopped.Load()
+	cpuBefore, err := cpuTime(o.dir)
+	if err != nil {
+		return round{}, err
+	}
 	times := make([][]time.Duration, o.workers)
 	errs := make([][]error, o.workers)
 	var wg sync.WaitGroup
@@ -171,21 +189,29 @@ func (w *way) run(ctx context.Context, o options) (round, error) {
 		})
 	}
 	wg.Wait()
+	took := time.Since(start)
+	cpuAfter, err := cpuTime(o.dir)
+	if err != nil {
+		return round{}, err
+	}
 	all, failed := slices.Concat(times...), slices.Concat(errs...)
 	if len(all) == 0 {
 		return round{}, fmt.Errorf("%s: nothing was made: %w", w.name, failed[0])
 	}
 	slices.Sort(all)
-	return round{float64(len(all)) / time.Since(start).Seconds(), all[len(all)/2], all[len(all)*99/100], len(failed)}, nil
+	return round{
+		rate: float64(len(all)) / took.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100],
+		cpu: (cpuAfter - cpuBefore - time.Duration(o.idle*float64(took))) / time.Duration(len(all)), hops: hopped.Load() - hopsBefore, failed: len(failed),
+	}, nil
 }
 
 func show(ways []*way) {
-	fmt.Println("| way | creates/s | p50 ms | p99 ms | failed | against plain |")
-	fmt.Println("|---|---|---|---|---|---|")
-	base := ways[0].median().rate
+	fmt.Println("| way | creates/s | p50 ms | p99 ms | CPU ms each | hops | failed | against plain | by CPU |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	base := ways[0].median()
 	for _, w := range ways {
 		m := w.median()
-		fmt.Printf("| %s | %.0f | %.1f | %.1f | %d | %.2f |\n", w.name, m.rate, ms(m.p50), ms(m.p99), m.failed, m.rate/base)
+		fmt.Printf("| %s | %.0f | %.1f | %.1f | %.2f | %d | %d | %.2f | %.2f |\n", w.name, m.rate, ms(m.p50), ms(m.p99), ms(m.cpu), m.hops, m.failed, m.rate/base.rate, ms(base.cpu)/ms(m.cpu))
 	}
 }
 
@@ -214,7 +240,7 @@ func startEngine(ctx context.Context, cfg *config.Config) (create func(context.C
 		}
 		groups = append(groups, opened)
 	}
-	e := order.New(order.Options{Name: "bench", Holder: fmt.Sprintf("bench-%d", os.Getpid())}, groups, order.System{}, rand.Uint64, slog.New(slog.DiscardHandler))
+	e := order.New(order.Options{Name: "bench", Holder: fmt.Sprintf("bench-%d", os.Getpid()), OnHop: func(order.Hop) { hopped.Add(1) }}, groups, order.System{}, rand.Uint64, slog.New(slog.DiscardHandler))
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
