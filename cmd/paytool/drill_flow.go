@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"paytool/internal/config"
 	"paytool/internal/drill"
 	"paytool/internal/drill/curve"
-	"paytool/internal/drill/history"
 	"paytool/internal/drill/plan"
 	"paytool/internal/drill/result"
 	"paytool/internal/drill/rig"
@@ -35,8 +32,10 @@ type drillRun struct {
 	targets []shard.GroupID
 	id      string
 	started time.Time
+	port    func(*store.Group) order.Group // how the engine reaches a group: tests plant bugs there
 
-	engine *engine
+	engine *engine      // of this process: it judges, and takes the load if nobody else does
+	served *servedDrill // nil: the load goes to engine
 	eyes   *watch.Watch
 	view   drillView
 	stop   context.CancelCauseFunc // ends the drill early; its faults are taken back
@@ -46,6 +45,7 @@ type drillRun struct {
 
 	mu       sync.Mutex
 	told     []drill.Sample
+	watched  []curve.Sample                // of an observing drill, which has no others
 	past     map[pay.OrderNo]shard.GroupID // the first group that an order went past
 	unknown  int                           // hops after a try whose outcome nobody knew
 	events   []result.Event
@@ -76,6 +76,10 @@ func (d *drillRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeDoors()
+	if d.served, err = openServed(d.plan.Load); err != nil {
+		return err
+	}
+	defer d.served.close()
 	if err := d.openEngine(groups); err != nil {
 		return err
 	}
@@ -106,7 +110,11 @@ func (d *drillRun) openEngine(groups []rig.Group) error {
 	if err != nil {
 		return err
 	}
-	d.engine, err = newEngine(cfg, opened, log, func(o *order.Options) { o.OnEvent, o.OnHop = d.heardGroup, d.heardHop })
+	d.engine, err = newEngineOver(cfg, opened, d.port, log, func(o *order.Options) {
+		if d.served == nil {
+			o.OnEvent, o.OnHop = d.heardGroup, d.heardHop
+		}
+	})
 	return err
 }
 
@@ -128,7 +136,7 @@ func (d *drillRun) well(ctx context.Context) error {
 			}
 		}
 		if len(sick) == 0 {
-			return nil
+			return d.servedWell(ctx)
 		}
 		if (order.System{}).Sleep(ctx, 50*time.Millisecond) != nil {
 			return fmt.Errorf("%w: not every group takes orders: %v", rig.ErrRefused, sick)
@@ -149,8 +157,10 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 		Rate: float64(d.plan.Load.Rate), For: d.plan.LoadFor(), Merchant: pay.ShadowMerchant, RunID: run, Shadow: true, Seed: uint64(d.started.UnixNano()),
 		Told: d.heardOrder,
 	}
-	if opts.Ledger, err = drill.CreateLedger(d.ledgerFile(), opts.LedgerHeader(d.started)); err != nil {
-		return nil, err
+	if !d.plan.Load.Observe {
+		if opts.Ledger, err = drill.CreateLedger(d.ledgerFile(), opts.LedgerHeader(d.started)); err != nil {
+			return nil, err
+		}
 	}
 	in := &result.Input{
 		ID: d.id, Plan: d.plan, Targets: d.targets, By: whoami(), Host: hostname(), Tool: "paytool " + buildVersion(), Started: d.started,
@@ -163,8 +173,9 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 	d.begin(result.PhaseBaseline)
 	d.loading = time.Now()
 	in.LoadStarted, d.eyes = d.loading, watch.New(d.plan.Stop, d.targets, d.loading)
-	behind.Go(func() { _, loadErr = drill.Load(lctx, d.engine, order.System{}, opts) })
+	behind.Go(func() { loadErr = d.load(lctx, opts) })
 	wctx, endWatch := context.WithCancel(ctx)
+	defer d.keepEngines(context.WithoutCancel(ctx))() // to the end: a group may come back late
 	behind.Go(func() { d.keepWatch(wctx) })
 	behind.Go(func() { d.keepSemisync(wctx) })
 	broken := d.breakGroups(ctx, groups, in)
@@ -182,7 +193,10 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 	if lctx.Err() != nil {
 		loadErr = nil // the drill was stopped, and its load with it; what the ledger lacks is an error all the same
 	}
-	err = errors.Join(broken, loadErr, opts.Ledger.Close())
+	err = errors.Join(broken, loadErr)
+	if opts.Ledger != nil {
+		err = errors.Join(err, opts.Ledger.Close())
+	}
 	return in, errors.Join(err, d.settleAndVerify(context.WithoutCancel(ctx), in))
 }
 
@@ -192,6 +206,11 @@ func (d *drillRun) breakGroups(ctx context.Context, groups []rig.Group, in *resu
 	for i, step := range d.plan.Method {
 		if (order.System{}).Sleep(ctx, time.Until(begin.Add(step.At))) != nil {
 			in.Stopped = stopWords(context.Cause(ctx))
+			return nil
+		}
+		if err := d.ready(); i == 0 && err != nil {
+			in.Refused = err.Error()
+			d.stop(err)
 			return nil
 		}
 		out, err := d.breakOnce(ctx, i, step, groups)
@@ -272,137 +291,15 @@ func (d *drillRun) restored(in *result.Input, out rig.Outcome, err error) {
 	}
 }
 
-// settleAndVerify brings doubts to their end and holds every order against the ledger,
-// on every node.
-func (d *drillRun) settleAndVerify(ctx context.Context, in *result.Input) error {
-	sctx, cancel := context.WithTimeout(ctx, d.plan.Verify.Settle)
-	defer cancel()
-	d.engine.settleUp(sctx, true) // what stays open is told by the verdict
-	d.begin(result.PhaseVerify)
-	run, err := readLedger(d.ledgerFile())
-	if err != nil {
-		return err
-	}
-	verdict, err := d.engine.judge(ctx, run)
-	if err != nil {
-		return err
-	}
-	in.Verify = &verdict
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if verdict.DoubtsOpen == 0 {
-		in.Settled = d.unknown + verdict.Recovered
-	}
-	return nil
-}
-
-// finish builds, keeps and shows the result.
-func (d *drillRun) finish(in *result.Input, runErr error) error {
-	d.begin(result.PhaseReport)
-	d.mu.Lock()
-	in.Samples = curve.FromLoad(d.loading, d.told, func(no pay.OrderNo) shard.GroupID { return d.past[no] })
-	in.Events, in.Ended = d.events, time.Now()
-	d.failover.into(in)
-	d.mu.Unlock()
-	r := result.Build(*in)
-	kept := history.In(d.site.dir)
-	if d.opts.reports.html == "" {
-		d.opts.reports.html = filepath.Join(d.site.dir, d.id+".html")
-	}
-	r.Report = d.opts.reports.html
-	if in.Refused != "" {
-		runErr = errors.Join(runErr, errors.New(in.Refused))
-	}
-	err := errors.Join(runErr, kept.Save(r), d.opts.reports.write(&r))
-	if d.app.output == outputJSON {
-		err = errors.Join(err, d.app.show(r.Summary, func(io.Writer) error { return nil }))
-	} else {
-		err = errors.Join(err, d.app.showDrill(&r))
-	}
+// load sends orders until their time is over, or waits while others do.
+func (d *drillRun) load(ctx context.Context, opts drill.LoadOptions) (err error) {
 	switch {
-	case err != nil && r.Exit == 0:
-		return err
-	case err != nil:
-		return &statusError{status: r.Exit, err: err}
-	case r.Exit != 0:
-		return &statusError{status: r.Exit}
+	case d.plan.Load.Observe:
+		_ = (order.System{}).Sleep(ctx, d.plan.LoadFor())
+	case d.served != nil:
+		_, err = drill.Load(ctx, d.served, order.System{}, opts)
+	default:
+		_, err = drill.Load(ctx, d.engine, order.System{}, opts)
 	}
-	return nil
-}
-
-// keepWatch ends the drill once one of the plan's conditions is not met, and draws.
-func (d *drillRun) keepWatch(ctx context.Context) {
-	for (order.System{}).Sleep(ctx, drawEvery) == nil {
-		states := d.states()
-		d.mu.Lock()
-		faulted := !d.faulted.IsZero()
-		d.mu.Unlock()
-		if why := d.eyes.Breach(time.Now(), states); why != "" && faulted {
-			d.stop(errors.New(why))
-		}
-		d.view.draw(d.picture())
-	}
-}
-
-// ejectedFor is how long a group is out before it counts as hurt: on a busy machine
-// even a healthy one is passed over for a moment.
-const ejectedFor = time.Second
-
-func (d *drillRun) states() []watch.State {
-	off := d.semisyncOff()
-	var states []watch.State
-	for _, s := range d.engine.Fleet().Snapshot() {
-		state := watch.State{ID: s.Group.ID, Ejected: s.Ejection != nil && time.Since(s.Ejection.Since) >= ejectedFor}
-		if off[s.Group.ID] {
-			state.Broken = "commits no longer wait for a replica"
-		}
-		states = append(states, state)
-	}
-	return states
-}
-
-// semisyncOff are the groups whose commits do not wait for a replica now.
-func (d *drillRun) semisyncOff() map[shard.GroupID]bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	off := map[shard.GroupID]bool{}
-	for _, e := range d.events {
-		if e.Kind == result.SemisyncOff || e.Kind == result.SemisyncOn {
-			off[e.Group] = e.Kind == result.SemisyncOff
-		}
-	}
-	return off
-}
-
-const (
-	semisyncEvery = 200 * time.Millisecond
-	semisyncWait  = 500 * time.Millisecond
-)
-
-// keepSemisync notes when a group's commits no longer wait for a replica. A group that
-// does not answer is as it was.
-func (d *drillRun) keepSemisync(ctx context.Context) {
-	var each sync.WaitGroup
-	for i, g := range d.engine.groups {
-		if !d.engine.cfg.Engine.SemisyncFor(d.engine.cfg.Groups[i]) {
-			continue
-		}
-		each.Go(func() {
-			off := false
-			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
-				actx, cancel := context.WithTimeout(ctx, semisyncWait)
-				word, err := g.Semisync(actx)
-				cancel()
-				if now := word != store.SemisyncOn; err == nil && now != off {
-					off = now
-					kind := result.SemisyncOn
-					if off {
-						kind = result.SemisyncOff
-					}
-					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID(), Detail: word})
-				}
-			}
-		})
-	}
-	each.Wait()
+	return err
 }

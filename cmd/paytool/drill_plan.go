@@ -26,11 +26,13 @@ type drillPlanFlags struct {
 	baseline time.Duration
 	ttl      time.Duration
 	observe  bool
+	urls     []string
+	tokens   string // file
 	lang     string
 }
 
 // planFlags are those that a plan file stands for.
-var planFlags = []string{"groups", "zone", "fault", "for", "promote", "rate", "baseline", "ttl", "observe", "lang"}
+var planFlags = []string{"groups", "zone", "fault", "for", "promote", "rate", "baseline", "ttl", "observe", "url", "token-file", "lang"}
 
 func (f *drillPlanFlags) add(cmd *cobra.Command) {
 	d := plan.Defaults()
@@ -44,7 +46,9 @@ func (f *drillPlanFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&f.rate, "rate", d.Load.Rate, "shadow orders a second")
 	flags.DurationVar(&f.baseline, "baseline", d.Load.Baseline, "load before the fault")
 	flags.DurationVar(&f.ttl, "ttl", 0, "after this long, from the injection, a watchdog takes the fault back (default: --for and 50s)")
-	flags.BoolVar(&f.observe, "observe", d.Load.Observe, "send nothing: watch the merchants' own orders")
+	flags.BoolVar(&f.observe, "observe", d.Load.Observe, "send nothing: watch the orders that others send to the engines at --url; without a ledger nothing proves that none is lost")
+	flags.StringArrayVar(&f.urls, "url", nil, "an engine that is being served, which takes the orders instead of one in this process; may be repeated")
+	flags.StringVar(&f.tokens, "token-file", "", "file whose first token goes with each request to --url")
 	flags.StringVar(&f.lang, "lang", d.Report.Lang, "language of the report: zh or en")
 }
 
@@ -79,6 +83,7 @@ func (f *drillPlanFlags) plan() plan.Plan {
 	p := plan.Defaults()
 	p.Targets = plan.Targets{Groups: f.groups, Zone: f.zone}
 	p.Load.Rate, p.Load.Baseline, p.Load.Observe = f.rate, f.baseline, f.observe
+	p.Load.URLs, p.Load.TokenFile = f.urls, f.tokens
 	p.Method = []plan.Step{{Fault: f.fault, For: f.hold, Promote: f.promote}}
 	p.TTL, p.Report.Lang = f.ttl, f.lang
 	return p

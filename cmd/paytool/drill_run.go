@@ -20,8 +20,10 @@ import (
 	"paytool/internal/drill/plan"
 	"paytool/internal/drill/result"
 	"paytool/internal/drill/rig"
+	"paytool/internal/order"
 	"paytool/internal/shard"
 	"paytool/internal/shard/doctor"
+	"paytool/internal/store"
 )
 
 type drillRunOptions struct {
@@ -40,6 +42,12 @@ func newDrillRunCmd(a *app) *cobra.Command {
 fault into the groups, prove that it is there, take it back, prove that it is gone, and
 then hold every order against what its client was told, on every node of every group.
 
+The orders come from an engine inside this process, or with --url go to engines that are
+being served, whose groups are those of the config. With --observe the drill sends nothing
+and watches what others send there: it shows how smooth that was, and finds orders that
+are doubled or differ between nodes. That none is lost it cannot show: nobody keeps a
+ledger. So it is inconclusive at best.
+
 The plan comes from a file (docs/drills has two) or from flags alone, which are for a
 sandbox. Never are all groups broken. Ctrl-C takes the fault back and ends the drill; a
 second one does not make it forget. Whatever happens to this process, a watchdog takes
@@ -51,6 +59,7 @@ was touched), 4 not as smooth as hoped, data intact, 5 stopped before its time, 
 drill recover", 8 inconclusive. The worst wins: 7, 6, 8, 5, 4.`,
 		Example: `  paytool drill run --groups 2 --fault hang
   paytool drill run --groups 2,3 --fault crash --for 20s --rate 300 --html drill.html
+  paytool drill run --groups 2 --fault crash --url http://127.0.0.1:8080 --url http://127.0.0.1:8081
   paytool drill run --plan docs/drills/weekly.yaml --yes
   paytool drill run --plan docs/drills/quarterly.yaml --dry-run`,
 		Args: noArgs,
@@ -80,8 +89,7 @@ func runDrill(ctx context.Context, a *app, p plan.Plan, o drillRunOptions) error
 	if err != nil {
 		return err
 	}
-	d := &drillRun{app: a, plan: p, opts: o, site: s, started: time.Now()}
-	d.id = newDrillID(d.started)
+	d := newDrillRun(a, p, o, s)
 	targets, err := d.choose()
 	if o.dryRun {
 		return errors.Join(a.showPlan(p, targets), drillRefused(err))
@@ -93,6 +101,11 @@ func runDrill(ctx context.Context, a *app, p plan.Plan, o drillRunOptions) error
 		return d.refuse(err)
 	}
 	return d.run(ctx)
+}
+
+func newDrillRun(a *app, p plan.Plan, o drillRunOptions, s *drillSite) *drillRun {
+	now := time.Now()
+	return &drillRun{app: a, plan: p, opts: o, site: s, started: now, id: newDrillID(now), port: func(g *store.Group) order.Group { return g }}
 }
 
 // drillRefused gives a guard's word its exit status.
@@ -172,9 +185,6 @@ var gateFindings = []string{
 
 // guard refuses a drill on groups that are not well.
 func (d *drillRun) guard(ctx context.Context) error {
-	if d.plan.Load.Observe {
-		return fmt.Errorf("%w: --observe is not built yet: a drill sends its own shadow orders", rig.ErrRefused)
-	}
 	if promotes := slices.ContainsFunc(d.plan.Method, func(s plan.Step) bool { return s.Promote }); promotes && !d.site.sandbox() {
 		return fmt.Errorf("%w: --promote is for a sandbox: elsewhere nobody here can bring the old primary back; see `paytool shard set-primary`", rig.ErrRefused)
 	}
@@ -182,6 +192,9 @@ func (d *drillRun) guard(ctx context.Context) error {
 		if spec, ok := fault.Lookup(f.Name); ok && slices.Equal(spec.Scopes, []fault.Scope{fault.Disk}) {
 			return fmt.Errorf("%w: %s needs %s", rig.ErrRefused, f.Name, spec.Needs)
 		}
+	}
+	if err := d.reachable(); err != nil {
+		return err
 	}
 	for i, step := range d.plan.Method[1:] {
 		if before := d.plan.Method[i]; step.At < before.At+before.For {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,8 @@ func TestDrillRun(t *testing.T) {
 	}{
 		{"a drill proves its orders", drillProves},
 		{"what must not be is refused", drillRefuses},
+		{"through engines that are served", drillServed},
+		{"what others send is observed", drillObserves},
 		{"a lost order is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Lost, loseOrder) }},
 		{"a replica that lacks one is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Diverged, loseOnReplica) }},
 		{"a doubled order is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Doubled, doubleOrder) }},
@@ -58,6 +61,55 @@ func drillProves(t *testing.T, b *bench) {
 	b.sound()
 }
 
+// drillServed sends the orders to two instances and takes their word for who is
+// ejected, and the hop ledgers' for who went past whom.
+func drillServed(t *testing.T, b *bench) {
+	one, two := b.serve(t), b.serve(t)
+	var r result.Summary
+	status := b.json(&r, short("--groups", "2", "--fault", "read_only", "--url", one.url, "--url", two.url)...)
+	v := r.Verify
+	if status != r.Exit || r.Exit != 0 && r.Exit != exitDeviated || !v.OK || v.Acked == 0 || v.Found != v.Acked || r.During.Hops == 0 || r.TimeToEjectMs == nil {
+		t.Errorf("exit %d: %+v\n%s", status, r, b.stderr)
+	}
+	b.sound()
+	if status, _, said := b.paytool("drill", "run", "--groups", "2", "--fault", "read_only", "--baseline", "1s", "--url", one.url, "--observe"); status != exitRefused || !strings.Contains(said, "nothing to observe") {
+		t.Errorf("nobody sends anything: exit %d, %q", status, said)
+	}
+	two.end(t)
+	if status, _, said := b.paytool("drill", "run", "--groups", "2", "--fault", "read_only", "--url", one.url, "--url", two.url); status != exitRefused || !strings.Contains(said, "connection refused") {
+		t.Errorf("an instance is not there: exit %d, %q", status, said)
+	}
+	other := startInstance(t, "--dir", filepath.Join(t.TempDir(), "shop"), "--listen", "127.0.0.1:0", "--drain", "0s")
+	if status, _, said := b.paytool("drill", "run", "--groups", "2", "--fault", "read_only", "--url", other.url); status != exitRefused {
+		t.Errorf("the engine of another shop: exit %d, %q", status, said)
+	}
+	other.end(t)
+	one.end(t)
+	b.sound()
+}
+
+// drillObserves watches a load of somebody else. Nobody kept a ledger: it never passes,
+// and damage is found all the same.
+func drillObserves(t *testing.T, b *bench) {
+	engine := b.serve(t)
+	ctx, enough := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		run(ctx, []string{"load", "--url", engine.url, "--rate", "60", "--for", "1m"}, strings.NewReader(""), io.Discard, io.Discard)
+	})
+	observe := short("--groups", "2", "--fault", "read_only", "--url", engine.url, "--observe")
+	var r result.Summary
+	status := b.json(&r, observe...)
+	if v := r.Verify; status != exitInconclusive || r.Verdict != result.Inconclusive || !v.OK || v.Found == 0 || v.Acked != 0 || r.During.Acked == 0 || r.During.Hops == 0 || r.During.Failed > 0 {
+		t.Errorf("exit %d: %+v\n%s", status, r, b.stderr)
+	}
+	drillFindsIn(t, b, result.Doubled, doubleOrder, observe)
+	enough()
+	sending.Wait()
+	engine.end(t)
+	b.sound()
+}
+
 func drillRefuses(t *testing.T, b *bench) {
 	foreign := filepath.Join(t.TempDir(), "plan.yaml")
 	text := "title: t\nenvironment: production\ntargets: {groups: [1]}\nmethod: [{fault: hang, for: 5s}]\n"
@@ -65,11 +117,11 @@ func drillRefuses(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"all":             {"--groups", "1,2,3", "--fault", "hang"},
-		"loop mount":      {"--groups", "1", "--fault", "disk_full"},
-		"not built yet":   {"--groups", "1", "--fault", "hang", "--observe"},
-		`"production"`:    {"--plan", foreign},
-		"hang+latency:d=": {"--plan", overlapping(t)},
+		"all":               {"--groups", "1,2,3", "--fault", "hang"},
+		"loop mount":        {"--groups", "1", "--fault", "disk_full"},
+		"do not go through": {"--groups", "1", "--fault", "lost_commit", "--url", "http://127.0.0.1:1"},
+		`"production"`:      {"--plan", foreign},
+		"hang+latency:d=":   {"--plan", overlapping(t)},
 	} {
 		status, _, said := b.paytool(append([]string{"drill", "run"}, args...)...)
 		if status != exitRefused || !strings.Contains(said, want) {
@@ -116,9 +168,13 @@ func (w *onLine) Write(p []byte) (int, error) {
 
 // drillFinds does damage once the fault is gone and the load goes on.
 func drillFinds(t *testing.T, b *bench, want result.Code, damage func(b *bench)) {
+	drillFindsIn(t, b, want, damage, short("--groups", "2", "--fault", "read_only"))
+}
+
+func drillFindsIn(t *testing.T, b *bench, want result.Code, damage func(b *bench), args []string) {
 	var out bytes.Buffer
 	watched := &onLine{words: "gone: ", then: func() { damage(b) }}
-	status := run(context.Background(), append(short("--groups", "2", "--fault", "read_only", "-o", "json"), "--config", b.config), strings.NewReader(""), &out, watched)
+	status := run(context.Background(), append(args, "-o", "json", "--config", b.config), strings.NewReader(""), &out, watched)
 	var r result.Summary
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatalf("exit %d, %v\n%s", status, err, &watched.all)

@@ -51,7 +51,7 @@ type drillPicture struct {
 
 func (d *drillRun) picture() drillPicture {
 	now := time.Now()
-	p := drillPicture{id: d.id, fault: d.plan.FaultText(), since: now.Sub(d.loading), live: d.eyes.Live(now), groups: d.engine.Fleet().Snapshot(), targets: map[shard.GroupID]bool{}, semisync: d.semisyncOff()}
+	p := drillPicture{id: d.id, fault: d.plan.FaultText(), since: now.Sub(d.loading), live: d.eyes.Live(now), groups: d.fleet(), targets: map[shard.GroupID]bool{}, semisync: d.semisyncOff()}
 	p.left = max(0, d.plan.LoadFor()-p.since)
 	for _, g := range d.targets {
 		p.targets[g] = true

@@ -131,6 +131,11 @@ func newEmbeddedEngine(set *embedded.Set, setup embeddedSetup) (*engine, error) 
 // newEngine sets up an engine over opened groups, which it closes. adjust changes
 // what the config says.
 func newEngine(cfg *config.Config, groups []*store.Group, log *slog.Logger, adjust func(*order.Options)) (*engine, error) {
+	return newEngineOver(cfg, groups, func(g *store.Group) order.Group { return g }, log, adjust)
+}
+
+// newEngineOver is newEngine with a say in how the engine reaches a group.
+func newEngineOver(cfg *config.Config, groups []*store.Group, port func(*store.Group) order.Group, log *slog.Logger, adjust func(*order.Options)) (*engine, error) {
 	holder, err := randomHex(16)
 	if err != nil {
 		return nil, errors.Join(err, closeGroups(groups))
@@ -141,7 +146,7 @@ func newEngine(cfg *config.Config, groups []*store.Group, log *slog.Logger, adju
 	opts := engineOptions(cfg)
 	opts.Holder, opts.Channels, opts.OnTrace = holder, []order.Channel{e.channel}, e.traced
 	for i, g := range groups {
-		ports[i] = timedGroup{g, &e.probed}
+		ports[i] = timedGroup{port(g), &e.probed}
 		opts.Weights[g.ID()] = cfg.Groups[i].Weight
 		opts.AsyncGroups[g.ID()] = !cfg.Engine.SemisyncFor(cfg.Groups[i])
 	}

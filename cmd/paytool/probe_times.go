@@ -8,7 +8,6 @@ import (
 
 	"paytool/internal/order"
 	"paytool/internal/shard"
-	"paytool/internal/store"
 )
 
 // probeTimes are how long the last probes of each group took. A probe writes a row and
@@ -52,7 +51,7 @@ func p99(times []time.Duration) time.Duration {
 
 // timedGroup tells how long its probes take.
 type timedGroup struct {
-	*store.Group
+	order.Group
 	times *probeTimes
 }
 

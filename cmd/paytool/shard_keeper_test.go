@@ -26,7 +26,7 @@ func TestKeeper(t *testing.T) {
 	keep := keepMoves(f, m, slog.New(slog.NewTextHandler(&log, nil)))
 	f.calls = nil
 	keep(t.Context())
-	if shown := scrape(m); !strings.Contains(shown, `paytool_move_step{run="`+run4+`",step="reverse_window"} 1`) || !strings.Contains(shown, `step="begun"`) {
+	if shown := scraped(m); !strings.Contains(shown, `paytool_move_step{run="`+run4+`",step="reverse_window"} 1`) || !strings.Contains(shown, `step="begun"`) {
 		t.Errorf("figures:\n%s", shown)
 	}
 	f.pumped = errBroken
@@ -45,7 +45,7 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
-func scrape(m *metrics.Metrics) string {
+func scraped(m *metrics.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	return w.Body.String()

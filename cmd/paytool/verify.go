@@ -180,7 +180,10 @@ func (e *engine) judge(ctx context.Context, run *drill.Run) (drill.Verify, error
 	if err := ctx.Err(); err != nil {
 		return drill.Verify{}, err
 	}
-	doubts := 0
+	return judge.Verdict(e.openDoubts(ctx)), nil
+}
+
+func (e *engine) openDoubts(ctx context.Context) (doubts int) {
 	for _, g := range e.groups {
 		n, err := g.OpenDoubts(ctx)
 		if err != nil {
@@ -189,7 +192,7 @@ func (e *engine) judge(ctx context.Context, run *drill.Run) (drill.Verify, error
 		}
 		doubts += n
 	}
-	return judge.Verdict(doubts), nil
+	return doubts
 }
 
 // movedAway reports whether the group once owned the tag and does not any more:

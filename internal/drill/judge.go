@@ -82,19 +82,28 @@ func (j *Judge) Add(node Node, o order.Order) {
 	if o.Key.MerchantID != j.run.Merchant || !strings.HasPrefix(o.Key.MerchantOrderNo, j.run.Prefix) {
 		return
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	r := j.rows[o.No]
-	if r == nil {
-		r = &row{no: o.No}
-		j.rows[o.No] = r
-	}
-	c := content{
+	j.see(node, o.No, contentOf(o), func(a, b content) bool { return a == b })
+}
+
+func contentOf(o order.Order) content {
+	return content{
 		key: o.Key.MerchantOrderNo, attempt: o.Attempt, state: o.State, amount: o.Amount, given: o.Refunded,
 		twinOf: o.TwinOf, shadow: o.Shadow, version: o.Version,
 	}
+}
+
+// see takes in that a node holds a row. same tells whether it is what another node of
+// the group holds.
+func (j *Judge) see(node Node, no pay.OrderNo, c content, same func(a, b content) bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r := j.rows[no]
+	if r == nil {
+		r = &row{no: no}
+		j.rows[no] = r
+	}
 	for i := range r.seen {
-		if r.seen[i].group == node.Group && r.seen[i].content == c {
+		if r.seen[i].group == node.Group && same(r.seen[i].content, c) {
 			r.seen[i].nodes = append(r.seen[i].nodes, node.Name)
 			return
 		}

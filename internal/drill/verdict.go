@@ -23,10 +23,7 @@ import (
 func (j *Judge) Verdict(doubtsOpen int) Verify {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	v := verdict{Judge: j, Verify: Verify{DoubtsOpen: doubtsOpen}, problems: map[ProblemKind][]Problem{}}
-	for _, node := range slices.Sorted(maps.Keys(j.unread)) {
-		v.add(Unread, "", pay.OrderNo{}, node, "the node could not be read to its end")
-	}
+	v := j.newVerdict(doubtsOpen)
 	for _, key := range j.allKeys() {
 		intent, rows := j.run.Intents[key], j.keys[key]
 		slices.SortFunc(rows, func(a, b *row) int { return a.no.Compare(b.no) })
@@ -41,6 +38,15 @@ func (j *Judge) Verdict(doubtsOpen int) Verify {
 		v.judgeNodes(key, rows)
 	}
 	return v.close()
+}
+
+// newVerdict begins with the nodes that could not be read.
+func (j *Judge) newVerdict(doubtsOpen int) *verdict {
+	v := &verdict{Judge: j, Verify: Verify{DoubtsOpen: doubtsOpen}, problems: map[ProblemKind][]Problem{}}
+	for _, node := range slices.Sorted(maps.Keys(j.unread)) {
+		v.add(Unread, "", pay.OrderNo{}, node, "the node could not be read to its end")
+	}
+	return v
 }
 
 // allKeys lists the keys of intents and rows, sorted, so that one world always
@@ -144,16 +150,25 @@ func (v *verdict) judgeContent(key string, i *Intent, rows []*row) {
 			detail = fmt.Sprintf("the row is %q and nothing but a create was sent", t.state)
 		case t.shadow != v.run.Shadow:
 			detail = fmt.Sprintf("the row's shadow flag is %v, the run's is %v", t.shadow, v.run.Shadow)
-		case err != nil:
-			detail = fmt.Sprintf("the row lies in group %d and no group owns its number: %v", t.group, err)
-		case t.group != owner:
-			detail = fmt.Sprintf("the row lies in group %d, its number belongs to group %d", t.group, owner)
 		default:
-			continue
+			if detail = misplaced(t, owner, err); detail == "" {
+				continue
+			}
 		}
 		v.add(Corrupt, key, r.no, v.witness(t), "%s", detail)
 		return
 	}
+}
+
+// misplaced says what is wrong with where a row lies, "" if nothing is.
+func misplaced(t sighting, owner shard.GroupID, err error) string {
+	switch {
+	case err != nil:
+		return fmt.Sprintf("the row lies in group %d and no group owns its number: %v", t.group, err)
+	case t.group != owner:
+		return fmt.Sprintf("the row lies in group %d, its number belongs to group %d", t.group, owner)
+	}
+	return ""
 }
 
 // judgeTwins looks for numbers that were given twice and for orders that could be

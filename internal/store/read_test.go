@@ -166,6 +166,19 @@ func checkRowsReadsEveryRowOfAPrefixOnEveryNode(t *testing.T, b *bed) {
 		if err != nil || len(seen) != rows {
 			t.Errorf("%s: %d rows, %v, want %d", r.Name(), len(seen), err, rows)
 		}
+		for from, want := range map[time.Time]int{t0: rows + 6, t0.Add(-time.Second): 0, t0.Add(time.Second): 0} {
+			n, last := 0, pay.OrderNo{}
+			err := r.Numbered(ctx, from, from.Add(time.Second), func(o order.Order) error {
+				if n++; o.No.Compare(last) <= 0 {
+					t.Errorf("%s: order %s after %s", r.Name(), o.No, last)
+				}
+				last = o.No
+				return nil
+			})
+			if err != nil || n != want {
+				t.Errorf("%s: %d numbered from %s, %v, want %d", r.Name(), n, from, err, want)
+			}
+		}
 	}
 	stop := errors.New("enough")
 	n := 0

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"paytool/internal/order"
+	"paytool/internal/pay"
 	"paytool/internal/shard"
 )
 
@@ -109,6 +111,29 @@ func (r *NodeReader) Rows(ctx context.Context, merchant, keyPrefix string, yield
 			return nil
 		}
 		where, after = "merchant_order_no>?", page[len(page)-1].Key.MerchantOrderNo
+	}
+}
+
+// Numbered yields every row whose number was given in a span of time, VOID ones too, by
+// number; to is not included, and numbers tell time in seconds. An error of yield ends
+// it and is returned.
+func (r *NodeReader) Numbered(ctx context.Context, from, to time.Time, yield func(order.Order) error) error {
+	text := func(t time.Time) string { return t.In(pay.Beijing).Format("20060102150405") }
+	where, after := "order_no>=?", text(from)
+	for {
+		page, err := readOrders(ctx, r.node.scan, r.group, where+" AND order_no<? ORDER BY order_no LIMIT ?", after, text(to), pageSize)
+		if err != nil {
+			return r.node.fail("read the orders numbered from "+text(from), err, beforeCommit)
+		}
+		for _, o := range page {
+			if err := yield(o); err != nil {
+				return err
+			}
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+		where, after = "order_no>?", page[len(page)-1].No.String()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"paytool/internal/order"
@@ -112,6 +113,18 @@ func mayChange(err error) bool {
 func (c *Client) Ready(ctx context.Context) error {
 	_, err := c.send(ctx, http.MethodGet, "/readyz", nil)
 	return err
+}
+
+// Instances are the addresses of the instances.
+func (c *Client) Instances() []string { return slices.Clone(c.urls) }
+
+// Metrics is the text of one instance's /metrics.
+func (c *Client) Metrics(ctx context.Context, instance string) ([]byte, error) {
+	a, err := c.sendTo(ctx, instance, http.MethodGet, "/metrics", nil)
+	if err == nil && a.status >= http.StatusMultipleChoices {
+		err = a.refusal()
+	}
+	return a.body, err
 }
 
 // Get reads an order.

@@ -39,6 +39,14 @@ type Control struct {
 	During   Stats `json:"during"`
 }
 
+// DropControl takes the control group out, where nobody knows which order had which
+// wait.
+func (c *Curve) DropControl() {
+	c.Control = Control{}
+	clear(c.Seconds.ControlMs)
+	clear(c.Tenths.ControlMs)
+}
+
 // Flow counts acknowledged orders that went past From, the first group that they did
 // not land in, and landed in To. Those that went past nobody have From 0.
 type Flow struct {

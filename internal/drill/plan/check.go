@@ -129,6 +129,12 @@ func (c *check) load() {
 	if !l.Shadow && !l.Observe && c.plan.Environment != Sandbox {
 		c.refuse("load.shadow", "orders that are not shadow orders belong into a %s", Sandbox)
 	}
+	if l.Observe && len(l.URLs) == 0 {
+		c.refuse("load.urls", "missing: observe watches engines that are served; name their addresses")
+	}
+	if l.TokenFile != "" && len(l.URLs) == 0 {
+		c.refuse("load.token_file", "goes with urls, and there are none")
+	}
 	if len(l.Merchants) > 0 && !l.Observe {
 		c.refuse("load.merchants", "are whose own orders are watched, and observe is not set")
 	}

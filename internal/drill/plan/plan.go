@@ -69,8 +69,12 @@ type Load struct {
 	// Shadow orders never reach a channel. Only a sandbox may take others.
 	Shadow bool `yaml:"shadow"`
 	// Observe sends nothing: the merchants' own orders are watched.
-	Observe   bool     `yaml:"observe"`
-	Merchants []string `yaml:"merchants,omitempty"` // that are observed; none is all
+	Observe bool `yaml:"observe"`
+	// URLs are engines that are being served: the load goes to them, or they are
+	// observed. Without any the drill has an engine of its own.
+	URLs      []string `yaml:"urls,omitempty"`
+	TokenFile string   `yaml:"token_file,omitempty"` // its first token goes with each request to them
+	Merchants []string `yaml:"merchants,omitempty"`  // that are observed; none is all
 }
 
 // Step is one injection into all targets.

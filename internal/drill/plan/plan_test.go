@@ -106,7 +106,7 @@ var refused = []struct {
 	{"empty", "", []string{"p.yaml:1: empty: a plan names at least environment, targets and method; see `paytool drill run --help`"}},
 	{"unknown key", least + "loads: {}\nload: {speed: 3}\n", []string{
 		"p.yaml:4: loads: unknown key; known here: title, environment, targets, hypothesis, load, method, stop, ttl, window, verify, report",
-		"p.yaml:5: load.speed: unknown key; known here: rate, baseline, after, shadow, observe, merchants",
+		"p.yaml:5: load.speed: unknown key; known here: rate, baseline, after, shadow, observe, urls, token_file, merchants",
 	}},
 	{"no unit", "ttl: 60\n" + least, []string{"p.yaml:1: ttl: want a duration with its unit, such as 250ms"}},
 	{"everything at once", "load: {rate: 0}\nwindow: {days: [Tues], from: \"16:00\", to: \"9:00\"}\n", []string{

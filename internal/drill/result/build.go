@@ -51,6 +51,9 @@ func Build(in Input) Result {
 		InjectedMs: ms(b.at.Injected), RestoredMs: ms(b.at.Restored), LoadMs: ms(b.at.End),
 		Curve: curve.Measure(in.Samples, b.at, in.Targets), Timeline: []Event{},
 	}
+	if in.Plan.Load.Observe {
+		r.Curve.DropControl()
+	}
 	if text, err := in.Plan.Text(); err == nil { // a plan always has one
 		r.Plan = string(text)
 	}
@@ -169,19 +172,37 @@ func (b *builder) ejectTime(g shard.GroupID) (time.Duration, bool) {
 }
 
 // readmitTime counts from the last recovery: with several faults the group has to come
-// back from all of them.
+// back from all of them. Where another node was promoted it counts from there: the old
+// primary comes back later, and nobody waits for it.
 func (b *builder) readmitTime(g shard.GroupID) (time.Duration, bool) {
 	var recovered time.Time
+	promoted, was := b.first(Promoted, g, time.Time{})
 	for _, e := range b.events {
 		if e.Kind == Recovered && (e.Group == g || e.Group == 0) {
 			recovered = e.At
 		}
 	}
+	if was {
+		recovered = promoted
+	}
 	if _, was := b.ejectTime(g); !was || recovered.IsZero() {
 		return 0, false
 	}
+	if !b.outAt(g, recovered) {
+		return 0, true // the engine was faster than the proof
+	}
 	readmitted, ok := b.first(Readmitted, g, recovered)
 	return readmitted.Sub(recovered), ok
+}
+
+// outAt reports whether new orders avoided a group at a time.
+func (b *builder) outAt(g shard.GroupID, at time.Time) (out bool) {
+	for _, e := range b.events {
+		if e.Group == g && e.At.Before(at) && (e.Kind == Ejected || e.Kind == Readmitted) {
+			out = e.Kind == Ejected
+		}
+	}
+	return out
 }
 
 // stamp is a time as results have it: Beijing time, in milliseconds.

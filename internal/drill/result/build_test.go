@@ -88,6 +88,10 @@ var rules = []struct {
 	}, Broken, "5 orders were acknowledged while semi-sync was off"},
 
 	{"a node unread", bad(func(v *drill.Verify) *int { return &v.Unread }), Inconclusive, "2 nodes could not be read"},
+	{"no ledger", func(in *Input) {
+		in.Plan.Load.Observe = true
+		in.Verify.Acked, in.Verify.AckedFen, in.Verify.FoundFen = 0, 0, 0
+	}, Inconclusive, "nobody kept a ledger: 4000 orders were found and held against each other, and whether any is missing cannot be told"},
 	{"doubts open", bad(func(v *drill.Verify) *int { return &v.DoubtsOpen }), Inconclusive, "2 doubts are still open"},
 	{"not verified", func(in *Input) { in.Verify = nil }, Inconclusive, "the data was not verified"},
 	{"no effect", func(in *Input) { in.Effectless = []string{"hang in group 2"} }, Inconclusive, "the fault had no effect: hang in group 2"},
@@ -219,6 +223,9 @@ func TestWorstWins(t *testing.T) {
 			worst = Worst(worst, rules[i].want)
 		}
 		r := Build(in)
+		if in.Verify != nil && in.Verify.Unread > 0 && in.Verify.AckedFen != in.Verify.FoundFen {
+			worst = Worst(Inconclusive, r.Verdict) // what is missing may lie on the nodes that nobody read
+		}
 		// A stopped drill is asked for no proof, and one that nobody verified for no data.
 		if in.Stopped == "" && in.Verify != nil && r.Verdict != worst && Worst(r.Verdict, worst) != r.Verdict {
 			t.Fatalf("%s, want %s or worse: %v", r.Verdict, worst, r.Reasons)
@@ -258,6 +265,33 @@ func TestTwoGroupsTellTheSlower(t *testing.T) {
 	in.Events = in.Events[:len(in.Events)-1]
 	if r := Build(in); r.TimeToReadmitMs != nil {
 		t.Errorf("readmitted after %v, and group 3 never was", *r.TimeToReadmitMs)
+	}
+}
+
+// TestTimeToReadmit: from when the group could take orders again, whatever else is put
+// right later.
+func TestTimeToReadmit(t *testing.T) {
+	t.Parallel()
+	before := []Event{{At: at(5_000), Kind: Injected, Group: 2}, {At: at(5_300), Kind: Ejected, Group: 2, Detail: "crash"}}
+	for name, c := range map[string]struct {
+		events []Event
+		want   float64 // -1: null
+	}{
+		"promoted, and the old primary is back later": {[]Event{{At: at(6_000), Kind: Promoted, Group: 2}, {At: at(6_450), Kind: Readmitted, Group: 2}, {At: at(15_000), Kind: Recovered}}, 450},
+		"back before the promotion is told":           {[]Event{{At: at(5_900), Kind: Readmitted, Group: 2}, {At: at(6_000), Kind: Promoted, Group: 2}, {At: at(15_000), Kind: Recovered}}, 0},
+		"back before it is proven":                    {[]Event{{At: at(14_900), Kind: Readmitted, Group: 2}, {At: at(15_000), Kind: Recovered}}, 0},
+		"promoted, and never back":                    {[]Event{{At: at(6_000), Kind: Promoted, Group: 2}, {At: at(15_000), Kind: Recovered}}, -1},
+		"in between, and out again":                   {[]Event{{At: at(7_000), Kind: Readmitted, Group: 2}, {At: at(7_500), Kind: Ejected, Group: 2}, {At: at(15_000), Kind: Recovered}, {At: at(15_200), Kind: Readmitted, Group: 2}}, 200},
+	} {
+		in := good()
+		in.Events = append(slices.Clone(before), c.events...)
+		got := -1.0
+		if r := Build(in); r.TimeToReadmitMs != nil {
+			got = *r.TimeToReadmitMs
+		}
+		if got != c.want {
+			t.Errorf("%s: after %v ms, want %v", name, got, c.want)
+		}
 	}
 }
 

@@ -82,6 +82,9 @@ func (b *builder) dataReasons(add func(Verdict, Code, int, string)) {
 		add(Inconclusive, NotVerified, 0, "")
 		return
 	}
+	if b.Plan.Load.Observe {
+		add(Inconclusive, NoLedger, v.Found, "")
+	}
 	counts := []struct {
 		code Code
 		n    int

@@ -75,6 +75,7 @@ const (
 	Unread        Code = "unread"      // nodes
 	DoubtsOpen    Code = "doubts_open" // doubts
 	NotVerified   Code = "not_verified"
+	NoLedger      Code = "no_ledger" // orders that were found
 	NoEffect      Code = "no_effect" // Detail names the fault
 	NotInjected   Code = "not_injected"
 	NoBaseline    Code = "no_baseline"
@@ -122,6 +123,8 @@ func (r Reason) String() string {
 		return fmt.Sprintf("%d doubts are still open", r.N)
 	case NotVerified:
 		return "the data was not verified"
+	case NoLedger:
+		return fmt.Sprintf("nobody kept a ledger: %d orders were found and held against each other, and whether any is missing cannot be told", r.N)
 	case NoEffect:
 		return "the fault had no effect: " + r.Detail
 	case NotInjected:
@@ -145,7 +148,7 @@ func Codes() []Code {
 	return []Code{
 		NotAllowed, NotBack,
 		Lost, Doubled, Diverged, Corrupt, Phantom, Unexpected, Sums, OneCopy,
-		Unread, DoubtsOpen, NotVerified, NoEffect, NotInjected, NoBaseline, NothingHopped, NoneSettled,
+		Unread, DoubtsOpen, NotVerified, NoLedger, NoEffect, NotInjected, NoBaseline, NothingHopped, NoneSettled,
 		EndedEarly, NotHeld,
 	}
 }

@@ -140,6 +140,7 @@ var words = map[string]word{
 	"reason.no_effect":      {"故障没有生效：", ""},
 	"reason.not_injected":   {"没有注入故障", ""},
 	"reason.no_baseline":    {"故障之前没有任何订单成功", ""},
+	"reason.no_ledger":      {"没有账本：查到 %d 笔订单并相互核对，是否有丢失无从证明", ""},
 	"reason.nothing_hopped": {"没有订单绕开故障组", ""},
 	"reason.none_settled":   {"没有一笔结果不明的订单得到了结", ""},
 	"reason.ended_early":    {"提前终止：", ""},

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"paytool/internal/drill/result"
+	"paytool/internal/drill/watch"
+	"paytool/internal/order"
+	"paytool/internal/shard"
+	"paytool/internal/store"
+	"sync"
+	"time"
+)
+
+// keepWatch ends the drill once one of the plan's conditions is not met, and draws.
+func (d *drillRun) keepWatch(ctx context.Context) {
+	for (order.System{}).Sleep(ctx, drawEvery) == nil {
+		states := d.states()
+		d.mu.Lock()
+		faulted := !d.faulted.IsZero()
+		d.mu.Unlock()
+		if why := d.eyes.Breach(time.Now(), states); why != "" && faulted {
+			d.stop(errors.New(why))
+		}
+		d.view.draw(d.picture())
+	}
+}
+
+// ejectedFor is how long a group is out before it counts as hurt: on a busy machine
+// even a healthy one is passed over for a moment.
+const ejectedFor = time.Second
+
+func (d *drillRun) states() []watch.State {
+	off := d.semisyncOff()
+	var states []watch.State
+	for _, s := range d.fleet() {
+		state := watch.State{ID: s.Group.ID, Ejected: s.Ejection != nil && time.Since(s.Ejection.Since) >= ejectedFor}
+		if off[s.Group.ID] {
+			state.Broken = "commits no longer wait for a replica"
+		}
+		states = append(states, state)
+	}
+	return states
+}
+
+// semisyncOff are the groups whose commits do not wait for a replica now.
+func (d *drillRun) semisyncOff() map[shard.GroupID]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	off := map[shard.GroupID]bool{}
+	for _, e := range d.events {
+		if e.Kind == result.SemisyncOff || e.Kind == result.SemisyncOn {
+			off[e.Group] = e.Kind == result.SemisyncOff
+		}
+	}
+	return off
+}
+
+const (
+	semisyncEvery = 200 * time.Millisecond
+	semisyncWait  = 500 * time.Millisecond
+)
+
+// keepSemisync notes when a group's commits no longer wait for a replica. A group that
+// does not answer is as it was.
+func (d *drillRun) keepSemisync(ctx context.Context) {
+	var each sync.WaitGroup
+	for i, g := range d.engine.groups {
+		if !d.engine.cfg.Engine.SemisyncFor(d.engine.cfg.Groups[i]) {
+			continue
+		}
+		each.Go(func() {
+			off := false
+			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
+				actx, cancel := context.WithTimeout(ctx, semisyncWait)
+				word, err := g.Semisync(actx)
+				cancel()
+				if now := word != store.SemisyncOn; err == nil && now != off {
+					off = now
+					kind := result.SemisyncOn
+					if off {
+						kind = result.SemisyncOff
+					}
+					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID(), Detail: word})
+				}
+			}
+		})
+	}
+	each.Wait()
+}
