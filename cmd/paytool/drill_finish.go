@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"time"
+
 	"paytool/internal/drill"
 	"paytool/internal/drill/curve"
 	"paytool/internal/drill/history"
 	"paytool/internal/drill/result"
 	"paytool/internal/pay"
 	"paytool/internal/shard"
-	"time"
 )
 
 // settleAndVerify brings doubts to their end and holds every order against the ledger,

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
+
 	"paytool/internal/drill/result"
 	"paytool/internal/drill/watch"
 	"paytool/internal/order"
 	"paytool/internal/shard"
 	"paytool/internal/store"
-	"sync"
-	"time"
 )
 
 // keepWatch ends the drill once one of the plan's conditions is not met, and draws.
