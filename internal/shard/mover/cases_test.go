@@ -218,10 +218,12 @@ func TestContextEndsAnywhere(t *testing.T) {
 		w := newWorld(uint64(n), 3)
 		run := w.begin(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		calls := 0
+		calls, fenced := 0, false
 		w.between = func(*fake, string) {
 			if calls++; calls == n {
 				cancel()
+				at, err := move.Fold(w.groups[run.Target].journals[run.ID])
+				fenced = err == nil && at.Fenced && at.Step != move.VerifyChanged && !at.Switched
 			}
 		}
 		_, err := w.runner().Drive(ctx, run.ID, UntilSwitched)
@@ -236,6 +238,9 @@ func TestContextEndsAnywhere(t *testing.T) {
 		st := w.settled(t, run.ID)
 		if st.State.Fenced || st.Lease.Holder != "" || w.groups[3].tags[3].state == shard.TagFenced {
 			t.Fatalf("call %d: %+v, lease %+v", n, st.State, st.Lease)
+		}
+		if fenced && st.State.Switched {
+			t.Fatalf("call %d: it went on to the switch", n)
 		}
 		if err := w.finish(t, run, n%2 == 0); err != nil {
 			t.Fatalf("call %d: %v", n, err)
@@ -264,6 +269,108 @@ func TestFenceIsLost(t *testing.T) {
 	}
 	if err := w.finish(t, run, false); err != nil {
 		t.Error(err)
+	}
+}
+
+// The same with a server that has lost it when the target owns the tags already.
+func TestFenceIsLostAfterTheSwitch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(7, 3)
+	w.writes = 0
+	run := w.begin(t)
+	r := w.runner(func(o *Options) {
+		o.Crash = func(point string) error {
+			if point == "after own" {
+				tag := w.groups[3].tags[3]
+				tag.state, tag.epoch = shard.TagOwned, tag.epoch-1
+				return errDied
+			}
+			return nil
+		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	if err := w.finish(t, run, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// A fence that was asked for and comes when it is not wanted any more is refused.
+func TestLateFenceIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(6, 3)
+	run := w.begin(t)
+	asked, holder := int64(0), ""
+	w.once(0, "append done fence", func() {
+		asked, holder = w.groups[3].tags[3].epoch, w.groups[3].tags[3].mover
+		w.clock = w.clock.Add(2 * time.Second)
+	})
+	late := errors.New("not tried")
+	r := w.runner(func(o *Options) {
+		o.OnEvent = func(e Event) {
+			if e.Step == move.Unfence && e.Mark == move.Done && late != nil {
+				late = w.groups[3].SetClaims(t.Context(), holder, Claims{Tags: run.Tags, State: shard.TagFenced, Epoch: asked})
+				if errors.Is(late, ErrOldEpoch) {
+					late = nil
+				}
+			}
+		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || late != nil {
+		t.Errorf("drive: %v, the late fence: %v", err, late)
+	}
+}
+
+// While the group that keeps the journal is down, a fence is lifted before that can be
+// written.
+func TestTargetDownUnderTheFence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(6, 3)
+	w.busy = 0
+	run := w.begin(t)
+	target, waited, lifted := w.groups[run.Target], 0, false
+	w.once(0, "append done fence", func() { target.down = true })
+	r := w.runner(func(o *Options) {
+		o.Sleep = func(ctx context.Context, d time.Duration) error {
+			if !target.down {
+				return w.sleep(ctx, d)
+			}
+			if waited++; waited == 1 {
+				return context.DeadlineExceeded // the budget of the fence
+			}
+			lifted = w.groups[3].tags[3].state == shard.TagOwned
+			target.down = false
+			return nil
+		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || !lifted {
+		t.Errorf("drive: %v, lifted %v", err, lifted)
+	}
+	if err := w.finish(t, run, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// What changed during a pause is followed before the fence, however far the run was.
+func TestPauseBeforeTheFence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(16, 3)
+	w.writes, w.busy = 0, 0
+	run := w.begin(t)
+	w.once(0, "append intent fence", func() { w.say(t, run, move.Pause) })
+	if st := w.drive(t, run.ID, UntilSwitched); !st.State.Paused || st.State.Fenced {
+		t.Fatalf("%+v", st.State)
+	}
+	for range 60 {
+		w.update(w.groups[3], w.groups[3].numbers(3, "")[w.rng.IntN(9)])
+	}
+	w.say(t, run, move.Resume)
+	left := -1
+	w.once(3, "claims fenced", func() { left = len(w.groups[3].below(run.Tags, Compared)) })
+	w.drive(t, run.ID, UntilSwitched)
+	if left != 0 {
+		t.Errorf("%d changes were left for the fence", left)
 	}
 }
 
