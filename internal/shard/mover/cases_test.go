@@ -299,6 +299,7 @@ func TestFenceIsLostAfterTheSwitch(t *testing.T) {
 func TestLateFenceIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(6, 3)
+	w.busy = 0
 	run := w.begin(t)
 	asked, holder := int64(0), ""
 	w.once(0, "append done fence", func() {
@@ -308,15 +309,12 @@ func TestLateFenceIsRefused(t *testing.T) {
 	late := errors.New("not tried")
 	r := w.runner(func(o *Options) {
 		o.OnEvent = func(e Event) {
-			if e.Step == move.Unfence && e.Mark == move.Done && late != nil {
+			if e.Step == move.Unfence && e.Mark == move.Done && !errors.Is(late, ErrOldEpoch) {
 				late = w.groups[3].SetClaims(t.Context(), holder, Claims{Tags: run.Tags, State: shard.TagFenced, Epoch: asked})
-				if errors.Is(late, ErrOldEpoch) {
-					late = nil
-				}
 			}
 		}
 	})
-	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || late != nil {
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || !errors.Is(late, ErrOldEpoch) {
 		t.Errorf("drive: %v, the late fence: %v", err, late)
 	}
 }

@@ -59,6 +59,9 @@ func TestPauseAndResume(t *testing.T) {
 	if !st.State.Paused || st.State.Step != move.Copy || !st.State.Open {
 		t.Fatalf("paused: %+v", st.State)
 	}
+	if n := len(w.groups[run.Target].numbers(3, "")); n == 0 || n > chunkOf {
+		t.Errorf("%d orders were copied before it paused, a chunk has %d", n, chunkOf)
+	}
 	w.say(t, run, move.Resume)
 	chunks := 0
 	w.between = func(_ *fake, call string) {
