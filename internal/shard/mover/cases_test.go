@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"paytool/internal/pay"
 	"paytool/internal/shard"
 	"paytool/internal/shard/move"
 )
@@ -218,10 +217,12 @@ func TestContextEndsAnywhere(t *testing.T) {
 		w := newWorld(uint64(n), 3)
 		run := w.begin(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		calls := 0
+		calls, fenced := 0, false
 		w.between = func(*fake, string) {
 			if calls++; calls == n {
 				cancel()
+				at, err := move.Fold(w.groups[run.Target].journals[run.ID])
+				fenced = err == nil && at.Fenced && at.Step != move.VerifyChanged && !at.Switched
 			}
 		}
 		_, err := w.runner().Drive(ctx, run.ID, UntilSwitched)
@@ -236,6 +237,9 @@ func TestContextEndsAnywhere(t *testing.T) {
 		st := w.settled(t, run.ID)
 		if st.State.Fenced || st.Lease.Holder != "" || w.groups[3].tags[3].state == shard.TagFenced {
 			t.Fatalf("call %d: %+v, lease %+v", n, st.State, st.Lease)
+		}
+		if fenced && st.State.Switched {
+			t.Fatalf("call %d: it went on to the switch", n)
 		}
 		if err := w.finish(t, run, n%2 == 0); err != nil {
 			t.Fatalf("call %d: %v", n, err)
@@ -267,246 +271,102 @@ func TestFenceIsLost(t *testing.T) {
 	}
 }
 
-func TestConsentNamesThePlan(t *testing.T) {
+// The same with a server that has lost it when the target owns the tags already.
+func TestFenceIsLostAfterTheSwitch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(8, 3)
-	run := w.begin(t)
-	w.drive(t, run.ID, UntilSwitched)
-	r := w.runner()
-	for _, note := range []string{"", "yes", "0123456789abcdef"} {
-		if _, err := r.Say(t.Context(), run.ID, move.Consent, note); err == nil {
-			t.Errorf("consent with %q", note)
-		}
-	}
-	if _, err := r.Say(t.Context(), run.ID, move.Consent, run.Plan.Hash); err != nil {
-		t.Error(err)
-	}
-}
-
-// What only the source has is seen before it is deleted, and there is a way back.
-func TestProofBeforeRetiring(t *testing.T) {
-	t.Parallel()
-	w := newWorld(9, 3)
+	w := newWorld(7, 3)
 	w.writes = 0
 	run := w.begin(t)
-	w.drive(t, run.ID, UntilSwitched)
-	no := w.groups[3].numbers(3, "")[2]
-	lost := w.groups[run.Target].rows[no]
-	delete(w.groups[run.Target].rows, no)
-	w.say(t, run, move.Consent)
-	if _, err := w.runner().Drive(t.Context(), run.ID, UntilEnded); !errors.Is(err, errStuck) || !strings.Contains(err.Error(), no.String()) {
-		t.Fatalf("retire: %v", err)
-	}
-	if len(w.groups[3].numbers(3, "")) != 9 {
-		t.Error("the source's rows were deleted")
-	}
-	w.groups[run.Target].rows[no] = lost
-	if err := w.finish(t, run, true); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestPauseAndResume(t *testing.T) {
-	t.Parallel()
-	w := newWorld(10, 3)
-	run := w.begin(t)
-	w.once(0, "chunk", func() { w.say(t, run, move.Pause) })
-	st := w.drive(t, run.ID, UntilSwitched)
-	if !st.State.Paused || st.State.Step != move.Copy || !st.State.Open {
-		t.Fatalf("paused: %+v", st.State)
-	}
-	w.say(t, run, move.Resume)
-	chunks := 0
-	w.between = func(_ *fake, call string) {
-		if call == "chunk" {
-			chunks++
+	r := w.runner(func(o *Options) {
+		o.Crash = func(point string) error {
+			if point == "after own" {
+				tag := w.groups[3].tags[3]
+				tag.state, tag.epoch = shard.TagOwned, tag.epoch-1
+				return errDied
+			}
+			return nil
 		}
-	}
-	w.drive(t, run.ID, UntilSwitched)
-	if w.between = nil; chunks >= 1+w.count(3)/chunkOf {
-		t.Errorf("%d chunks were copied after the pause: it began anew", chunks)
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); !errors.Is(err, errDied) {
+		t.Fatal(err)
 	}
 	if err := w.finish(t, run, false); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestPumpFollowsBack(t *testing.T) {
+// A fence that was asked for and comes when it is not wanted any more is refused.
+func TestLateFenceIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(11, 3)
+	w := newWorld(6, 3)
+	w.busy = 0
 	run := w.begin(t)
-	w.drive(t, run.ID, UntilSwitched)
-	engine := w.runner()
-	for range 30 {
-		w.clock = w.clock.Add(time.Second)
-		if err := engine.Pump(t.Context()); err != nil {
-			t.Fatal(err)
+	asked, holder := int64(0), ""
+	w.once(0, "append done fence", func() {
+		asked, holder = w.groups[3].tags[3].epoch, w.groups[3].tags[3].mover
+		w.clock = w.clock.Add(2 * time.Second)
+	})
+	late := errors.New("not tried")
+	r := w.runner(func(o *Options) {
+		o.OnEvent = func(e Event) {
+			if e.Step == move.Unfence && e.Mark == move.Done && !errors.Is(late, ErrOldEpoch) {
+				late = w.groups[3].SetClaims(t.Context(), holder, Claims{Tags: run.Tags, State: shard.TagFenced, Epoch: asked})
+			}
 		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || !errors.Is(late, ErrOldEpoch) {
+		t.Errorf("drive: %v, the late fence: %v", err, late)
 	}
-	w.writes = 0
-	w.clock = w.clock.Add(time.Second)
-	if err := engine.Pump(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for _, no := range w.groups[run.Target].numbers(3, "") {
-		if w.groups[3].rows[no] != w.groups[run.Target].rows[no] {
-			t.Errorf("order %s was not followed", no)
+}
+
+// While the group that keeps the journal is down, a fence is lifted before that can be
+// written.
+func TestTargetDownUnderTheFence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(6, 3)
+	w.busy = 0
+	run := w.begin(t)
+	target, waited, lifted := w.groups[run.Target], 0, false
+	w.once(0, "append done fence", func() { target.down = true })
+	r := w.runner(func(o *Options) {
+		o.Sleep = func(ctx context.Context, d time.Duration) error {
+			if !target.down {
+				return w.sleep(ctx, d)
+			}
+			if waited++; waited == 1 {
+				return context.DeadlineExceeded // the budget of the fence
+			}
+			lifted = w.groups[3].tags[3].state == shard.TagOwned
+			target.down = false
+			return nil
 		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil || !lifted {
+		t.Errorf("drive: %v, lifted %v", err, lifted)
 	}
-	before := len(w.settled(t, run.ID).Journal)
-	w.say(t, run, move.Reverse)
-	if err := engine.Pump(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	st := w.settled(t, run.ID)
-	if st.Lease.Holder != "" || len(st.Journal) != before+1 {
-		t.Errorf("after a person's word: lease %+v, %d entries", st.Lease, len(st.Journal))
-	}
-	if err := w.finish(t, run, true); err != nil {
+	if err := w.finish(t, run, false); err != nil {
 		t.Error(err)
 	}
 }
 
-// Whatever fence a dead process left behind, an engine lifts it, or finishes its
-// switch, and goes no further.
-func TestPumpRecovers(t *testing.T) {
+// What changed during a pause is followed before the fence, however far the run was.
+func TestPauseBeforeTheFence(t *testing.T) {
 	t.Parallel()
-	lifted, switched := 0, 0
-	for n := 1; ; n++ {
-		w := newWorld(uint64(n), 3)
-		run := w.begin(t)
-		points, at := 0, ""
-		if _, err := w.runner(dying(n, &points, &at)).Drive(t.Context(), run.ID, UntilSwitched); err == nil {
-			break
-		}
-		st := w.settled(t, run.ID)
-		engine := w.runner()
-		for range 8 {
-			w.clock = w.clock.Add(time.Second)
-			if err := engine.Pump(t.Context()); err != nil {
-				t.Fatalf("point %d, %s: %v", n, at, err)
-			}
-		}
-		now := w.settled(t, run.ID)
-		switch {
-		case now.State.Fenced || w.groups[3].tags[3].state == shard.TagFenced:
-			t.Fatalf("point %d, %s: the fence is up: %+v", n, at, now.State)
-		case st.State.Fenced && now.State.Switched:
-			switched++
-		case st.State.Fenced:
-			lifted++
-		case !st.State.Switched && now.State.Seq != st.State.Seq:
-			t.Fatalf("point %d, %s: the engine went on with what it does not drive: %+v", n, at, now.State)
-		}
-		if err := w.finish(t, run, n%2 == 0); err != nil {
-			t.Fatalf("point %d, %s: %v", n, at, err)
-		}
-	}
-	if lifted < 5 || switched < 5 {
-		t.Errorf("%d fences were lifted and %d switches finished", lifted, switched)
-	}
-}
-
-func TestPumpLeavesALiveFenceAlone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(12, 3)
-	w.busy = 0
+	w := newWorld(16, 3)
+	w.writes, w.busy = 0, 0
 	run := w.begin(t)
-	engine := w.runner()
-	w.between = func(_ *fake, call string) {
-		if st := w.groups[run.Target].journals[run.ID]; len(st) > 0 && strings.HasPrefix(call, "append") {
-			if err := engine.Pump(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	w.drive(t, run.ID, UntilSwitched)
-	if n := w.has(t, run.ID, move.Unfence, move.Done); n > 0 {
-		t.Errorf("%d fences were lifted", n)
-	}
-}
-
-func TestBeginRefuses(t *testing.T) {
-	t.Parallel()
-	w := newWorld(13, 3)
-	r := w.runner()
-	plan := move.Draft(w.topology(), move.Request{Kind: move.Shrink, To: 2})
-	refused := plan
-	refused.Refusals = []move.Reason{{Text: "no room"}}
-	if _, err := r.Begin(t.Context(), refused); err == nil || !strings.Contains(err.Error(), "no room") {
-		t.Errorf("a plan with refusals: %v", err)
-	}
-	w.groups[2].epoch++
-	if _, err := r.Begin(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "epoch 5 and the groups are at 6") {
-		t.Errorf("an old plan: %v", err)
-	}
-	w.groups[2].epoch--
-	w.groups[2].down = true
-	if _, err := r.Begin(t.Context(), plan); !errors.Is(err, errLost) {
-		t.Errorf("a silent group: %v", err)
-	}
-	w.groups[2].down = false
-	for range 2 { // the second time says the same
-		if runs, err := r.Begin(t.Context(), plan); err != nil || len(runs) != 1 {
-			t.Errorf("begin: %v, %v", runs, err)
-		}
-	}
-}
-
-// A run that was taken back before it began has its plan's name for good, so the next
-// plan gets another one.
-func TestReverseBeforeItBegan(t *testing.T) {
-	t.Parallel()
-	w := newWorld(14, 3)
-	run := w.begin(t)
-	w.say(t, run, move.Reverse)
-	if st := w.settled(t, run.ID); !st.State.Ended {
+	w.once(0, "append intent fence", func() { w.say(t, run, move.Pause) })
+	if st := w.drive(t, run.ID, UntilSwitched); !st.State.Paused || st.State.Fenced {
 		t.Fatalf("%+v", st.State)
 	}
-	if again := w.begin(t); again.ID == run.ID {
-		t.Errorf("both are %s", run.ID)
+	for range 60 {
+		w.update(w.groups[3], w.groups[3].numbers(3, "")[w.rng.IntN(9)])
 	}
-}
-
-func TestStandingsOfSilentGroups(t *testing.T) {
-	t.Parallel()
-	w := newWorld(15, 3)
-	run := w.begin(t)
-	w.groups[2].down = run.Target != 2
-	w.groups[3].down = true
-	all, err := w.runner().Standings(t.Context())
-	var silent *SilentError
-	if !errors.As(err, &silent) || silent.Groups[len(silent.Groups)-1] != 3 || len(all) != 1 || all[0].Run.ID != run.ID {
-		t.Errorf("%v, %v", all, err)
-	}
-	if _, err := w.runner().Drive(t.Context(), "none", UntilEnded); !errors.As(err, &silent) {
-		t.Errorf("a run that is not found while groups are silent: %v", err)
-	}
-}
-
-// Two groups leave for the same heir, and their runs are driven one after the other.
-func TestTwoRunsOfOnePlan(t *testing.T) {
-	t.Parallel()
-	for seed := uint64(1); seed <= 50; seed++ {
-		w := newWorld(seed, 3)
-		plan := move.Draft(w.topology(), move.Request{Kind: move.Shrink, To: 1})
-		runs, err := w.runner().Begin(t.Context(), plan)
-		if err != nil || len(runs) != 2 {
-			t.Fatalf("%v, %v", runs, err)
-		}
-		for _, until := range []Until{UntilDrained, UntilSwitched} {
-			for _, run := range runs {
-				w.drive(t, run.ID, until)
-			}
-		}
-		if err := w.finish(t, runs[0], true); err != nil && !strings.Contains(err.Error(), "records") {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		if err := w.finish(t, runs[1], false); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		if tags := w.topology().TagsOf(1); len(tags) != 2 || tags[1] != pay.Tag(runs[1].Tags[0]) {
-			t.Fatalf("seed %d: group 1 owns %v", seed, tags)
-		}
+	w.say(t, run, move.Resume)
+	left := -1
+	w.once(3, "claims fenced", func() { left = len(w.groups[3].below(run.Tags, Compared)) })
+	w.drive(t, run.ID, UntilSwitched)
+	if left != 0 {
+		t.Errorf("%d changes were left for the fence", left)
 	}
 }

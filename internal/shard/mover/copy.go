@@ -17,13 +17,10 @@ func (s *session) copy(ctx context.Context) error {
 	})
 }
 
-// verify compares every chunk, and then catches up with what has changed meanwhile, so
-// that few are left for the fence.
+// verify compares every chunk. What changes meanwhile is followed before the fence.
 func (s *session) verify(ctx context.Context) error {
-	if err := s.compare(ctx, s.forth(), s.place()); err != nil {
-		return err
-	}
-	return s.catchUp(ctx, s.forth())
+	s.caught = false
+	return s.compare(ctx, s.forth(), s.place())
 }
 
 // compare compares all rows of the run's tags that are not on record as changed, and

@@ -27,9 +27,12 @@ type sighting struct {
 //
 // Of several engines one keeps the lease, and the others find it held.
 func (r *Runner) Pump(ctx context.Context) error {
-	all, err := r.Standings(ctx)
+	all, err := r.standings(ctx, r.over)
 	errs := []error{err}
 	for _, st := range all {
+		if st.State.Ended {
+			r.over[st.Run.ID] = true
+		}
 		if err := r.pump(ctx, st); err != nil && !errors.Is(err, ErrHeld) && ctx.Err() == nil {
 			errs = append(errs, fmt.Errorf("move %s: %w", st.Run.ID, err))
 		}

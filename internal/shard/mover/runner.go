@@ -64,13 +64,14 @@ type Runner struct {
 	beat   func(context.Context) error // waits until a lease is to be renewed
 	kept   map[string]bool             // runs that Pump holds and was admitted for
 	fences map[string]sighting         // fences that Pump has seen, by run
+	over   map[string]bool             // runs that Pump has seen the end of
 }
 
 // New makes a Runner over all groups of the config.
 func New(opts Options, groups []Group, carrier Carrier) *Runner {
 	r := &Runner{
 		opts: opts.withDefaults(), groups: map[shard.GroupID]Group{}, carrier: carrier,
-		kept: map[string]bool{}, fences: map[string]sighting{},
+		kept: map[string]bool{}, fences: map[string]sighting{}, over: map[string]bool{},
 	}
 	for _, g := range groups {
 		r.groups[g.ID()] = g

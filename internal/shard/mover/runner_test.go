@@ -278,7 +278,7 @@ func TestDiesReversingEarly(t *testing.T) {
 // fences take too long, persons change their mind.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(3000)
+	seeds := uint64(2000)
 	if testing.Short() {
 		seeds = 300
 	}

@@ -34,10 +34,15 @@ func (e *SilentError) Unwrap() []error { return e.Errs }
 // Standings reads every run of every group, the oldest first. Where groups are silent
 // it answers what it could read, and a *SilentError.
 func (r *Runner) Standings(ctx context.Context) ([]Standing, error) {
+	return r.standings(ctx, nil)
+}
+
+// standings leaves out runs that are over, whose journals nobody need read again.
+func (r *Runner) standings(ctx context.Context, over map[string]bool) ([]Standing, error) {
 	var all []Standing
 	var silent SilentError
 	for _, id := range r.ids() {
-		of, err := r.standingsOf(ctx, r.groups[id])
+		of, err := r.standingsOf(ctx, r.groups[id], over)
 		if errors.Is(err, move.ErrEntry) {
 			return nil, err
 		}
@@ -56,13 +61,16 @@ func (r *Runner) Standings(ctx context.Context) ([]Standing, error) {
 	return all, nil
 }
 
-func (r *Runner) standingsOf(ctx context.Context, g Group) ([]Standing, error) {
+func (r *Runner) standingsOf(ctx context.Context, g Group, over map[string]bool) ([]Standing, error) {
 	runs, leases, err := g.Runs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]Standing, 0, len(runs))
 	for _, run := range runs {
+		if over[run.ID] {
+			continue
+		}
 		st := Standing{Run: run}
 		if i := slices.IndexFunc(leases, func(l Lease) bool { return l.Run == run.ID }); i >= 0 {
 			st.Lease = leases[i]
