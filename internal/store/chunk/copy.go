@@ -309,7 +309,6 @@ func (t table) carryOut(ctx context.Context, tx store.Querier, c change) error {
 		for _, k := range t.Key {
 			args = append(args, t.get(r, k))
 		}
-		//nolint:gosec // names of the schema's own
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+t.Name+" WHERE "+match+" AND tag=?", append(args, t.get(r, t.Tag))...); err != nil {
 			return fmt.Errorf("remove from %s: %w", t.Name, err)
 		}
@@ -320,7 +319,6 @@ func (t table) carryOut(ctx context.Context, tx store.Querier, c change) error {
 		for _, r := range batch {
 			args = append(args, r...)
 		}
-		//nolint:gosec // names of the schema's own
 		_, err := tx.ExecContext(ctx, "INSERT INTO "+t.Name+" ("+strings.Join(t.columns, ",")+") VALUES "+
 			strings.TrimSuffix(strings.Repeat(one+",", len(batch)), ","), args...)
 		var answer *mysql.MySQLError

@@ -79,7 +79,6 @@ func (t table) remove(ctx context.Context, tx store.Querier, tag pay.Tag, span S
 		return 0, err
 	}
 	for some := range slices.Chunk(numbers, rowsAtOnce) {
-		//nolint:gosec // names of the schema's own
 		result, err := tx.ExecContext(ctx, "DELETE FROM "+t.Name+" WHERE tag=? AND "+t.number+" IN ("+strings.TrimSuffix(strings.Repeat("?,", len(some)), ",")+")",
 			slices.Concat([]any{tag}, some)...)
 		if err != nil {

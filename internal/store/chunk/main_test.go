@@ -55,6 +55,7 @@ func newRealBed(t testing.TB) *bed {
 		for _, m := range store.MovingTables {
 			b.exec(s, "DELETE FROM "+m.Name)
 		}
+		b.exec(s, "UPDATE group_state SET mover=''")
 	}
 	return b
 }
