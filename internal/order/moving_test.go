@@ -287,12 +287,12 @@ func TestWhatNamesAGroupThatLeft(t *testing.T) {
 		left := shard.GroupID(wanderer)
 
 		key := newKey()
-		tried, winner := w.draftHere("m1", pay.Created), s.put(s.draft(2, key, pay.Created))
-		s.within(2, winner.No, func(ctx context.Context, tx order.Tx) error {
+		tried, winner := w.draftHere("m1", pay.Created), s.put(s.draft(w.to, key, pay.Created))
+		s.within(w.to, winner.No, func(ctx context.Context, tx order.Tx) error {
 			return tx.InsertDoubts(ctx, []order.Doubt{{OrderNo: tried.No, OldGroup: left, Key: key, Attempt: 1, Amount: amount, Winner: winner.No, Created: b.clock.Now()}})
 		})
 		twin := w.draftHere("m1", pay.Created)
-		hopped := s.draft(2, twin.Key, pay.Paid)
+		hopped := s.draft(w.to, twin.Key, pay.Paid)
 		w.put(twin)
 		s.put(hopped)
 		s.hopped(hopped, left)
