@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
@@ -23,6 +24,7 @@ type wandering struct {
 	*shop
 	epoch    int64
 	from, to shard.GroupID
+	longest  time.Duration // that a fence stood
 }
 
 // wander lets one of groups 1 and 2 own the tag, the one where an earlier test left it,
@@ -77,10 +79,12 @@ func (w *wandering) move(between func()) {
 	w.copy()
 	between()
 	w.epoch++
+	began := time.Now()
 	w.claim(w.from, shard.TagFenced)
 	w.copy()
 	w.epoch++
 	w.claim(w.to, shard.TagOwned)
+	w.longest = max(w.longest, time.Since(began))
 	between()
 	w.claim(w.from, shard.TagMoved)
 	w.from, w.to = w.to, w.from
@@ -150,6 +154,13 @@ func TestATagMovesUnderLoad(t *testing.T) {
 			}
 			return err
 		})
+		var refused atomic.Value // the first error of an update that a fence held up for too long
+		again := func(update func() error) (err error) {
+			for err = update(); errors.Is(err, order.ErrNotOwned); err = update() {
+				refused.CompareAndSwap(nil, err)
+			}
+			return err
+		}
 		worker(func(e *order.Engine, _ int) error {
 			i := int(next.Add(1) - 1)
 			if i >= many {
@@ -159,16 +170,17 @@ func TestATagMovesUnderLoad(t *testing.T) {
 				}
 				return err
 			}
-			var err error
-			switch i % 3 {
-			case 0:
-				_, err = e.Pay(t.Context(), orders[i].No, order.PayRequest{AuthCode: "code"})
-			case 1:
-				_, err = e.Revoke(t.Context(), orders[i].No)
-			case 2:
-				_, _, err = e.Refund(t.Context(), orders[i].No, order.RefundRequest{No: "r" + orders[i].No.String(), Amount: 1})
-			}
-			return err
+			return again(func() (err error) {
+				switch i % 3 {
+				case 0:
+					_, err = e.Pay(t.Context(), orders[i].No, order.PayRequest{AuthCode: "code"})
+				case 1:
+					_, err = e.Revoke(t.Context(), orders[i].No)
+				case 2:
+					_, _, err = e.Refund(t.Context(), orders[i].No, order.RefundRequest{No: "r" + orders[i].No.String(), Amount: 1})
+				}
+				return err
+			})
 		})
 		for n := 0; (n < moves || next.Load() < many) && !t.Failed(); n++ {
 			w.move(func() {
@@ -180,6 +192,10 @@ func TestATagMovesUnderLoad(t *testing.T) {
 		workers.Wait()
 		if t.Failed() {
 			return
+		}
+		// Updates wait for two seconds. A machine that is busy holds the fence for longer.
+		if err := refused.Load(); err != nil && w.longest < time.Second {
+			t.Errorf("an update was refused though no fence stood longer than %v: %v", w.longest, err)
 		}
 		for i, o := range orders {
 			row, err := b.groups[w.from-1].Read(t.Context(), o.No)
