@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
@@ -23,22 +24,29 @@ type wandering struct {
 	*shop
 	epoch    int64
 	from, to shard.GroupID
+	longest  time.Duration // that a fence stood
 }
 
-// wander lets group 1 own the tag, and group 2 wait for it.
+// wander lets one of groups 1 and 2 own the tag, the one where an earlier test left it,
+// and the other wait for it.
 func (s *shop) wander() *wandering {
 	s.t.Helper()
 	w := &wandering{shop: s, from: 1, to: 2}
+	var reports []shard.Report
 	for _, g := range s.bed.groups {
 		info, err := g.Info(s.ctx())
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		w.epoch = max(w.epoch, info.Epoch)
+		reports = append(reports, info)
+	}
+	if owner, ok := shard.NewTopology(0, reports...).Owner(wanderer); ok && owner.Group == w.to {
+		w.from, w.to = w.to, w.from
 	}
 	w.epoch++
-	w.claim(2, shard.TagMoved)
-	w.claim(1, shard.TagOwned)
+	w.claim(w.to, shard.TagMoved)
+	w.claim(w.from, shard.TagOwned)
 	return w
 }
 
@@ -71,10 +79,12 @@ func (w *wandering) move(between func()) {
 	w.copy()
 	between()
 	w.epoch++
+	began := time.Now()
 	w.claim(w.from, shard.TagFenced)
 	w.copy()
 	w.epoch++
 	w.claim(w.to, shard.TagOwned)
+	w.longest = max(w.longest, time.Since(began))
 	between()
 	w.claim(w.from, shard.TagMoved)
 	w.from, w.to = w.to, w.from
@@ -144,6 +154,13 @@ func TestATagMovesUnderLoad(t *testing.T) {
 			}
 			return err
 		})
+		var refused atomic.Value // the first error of an update that a fence held up for too long
+		again := func(update func() error) (err error) {
+			for err = update(); errors.Is(err, order.ErrNotOwned); err = update() {
+				refused.CompareAndSwap(nil, err)
+			}
+			return err
+		}
 		worker(func(e *order.Engine, _ int) error {
 			i := int(next.Add(1) - 1)
 			if i >= many {
@@ -153,16 +170,17 @@ func TestATagMovesUnderLoad(t *testing.T) {
 				}
 				return err
 			}
-			var err error
-			switch i % 3 {
-			case 0:
-				_, err = e.Pay(t.Context(), orders[i].No, order.PayRequest{AuthCode: "code"})
-			case 1:
-				_, err = e.Revoke(t.Context(), orders[i].No)
-			case 2:
-				_, _, err = e.Refund(t.Context(), orders[i].No, order.RefundRequest{No: "r" + orders[i].No.String(), Amount: 1})
-			}
-			return err
+			return again(func() (err error) {
+				switch i % 3 {
+				case 0:
+					_, err = e.Pay(t.Context(), orders[i].No, order.PayRequest{AuthCode: "code"})
+				case 1:
+					_, err = e.Revoke(t.Context(), orders[i].No)
+				case 2:
+					_, _, err = e.Refund(t.Context(), orders[i].No, order.RefundRequest{No: "r" + orders[i].No.String(), Amount: 1})
+				}
+				return err
+			})
 		})
 		for n := 0; (n < moves || next.Load() < many) && !t.Failed(); n++ {
 			w.move(func() {
@@ -174,6 +192,10 @@ func TestATagMovesUnderLoad(t *testing.T) {
 		workers.Wait()
 		if t.Failed() {
 			return
+		}
+		// Updates wait for two seconds. A machine that is busy holds the fence for longer.
+		if err := refused.Load(); err != nil && w.longest < time.Second {
+			t.Errorf("an update was refused though no fence stood longer than %v: %v", w.longest, err)
 		}
 		for i, o := range orders {
 			row, err := b.groups[w.from-1].Read(t.Context(), o.No)
@@ -246,18 +268,19 @@ func TestACopyIsNobodysWork(t *testing.T) {
 			}
 		}
 		w.copy()
-		want(1, 2)
+		want(w.from, w.to)
 		w.epoch++
-		w.claim(1, shard.TagFenced)
-		want(1, 2)
+		w.claim(w.from, shard.TagFenced)
+		want(w.from, w.to)
 		w.epoch++
-		w.claim(2, shard.TagOwned)
-		w.claim(1, shard.TagMoved)
-		want(2, 1)
-		if _, err := b.groups[0].Read(t.Context(), open.No); !errors.Is(err, order.ErrNotOwned) {
+		w.claim(w.to, shard.TagOwned)
+		w.claim(w.from, shard.TagMoved)
+		want(w.to, w.from)
+		left := b.groups[w.from-1]
+		if _, err := left.Read(t.Context(), open.No); !errors.Is(err, order.ErrNotOwned) {
 			t.Errorf("the group that gave the tag away answers %v", err)
 		}
-		if _, err := b.groups[0].ReadRefunds(t.Context(), open.No); !errors.Is(err, order.ErrNotOwned) {
+		if _, err := left.ReadRefunds(t.Context(), open.No); !errors.Is(err, order.ErrNotOwned) {
 			t.Errorf("the group that gave the tag away answers %v for refunds", err)
 		}
 	})
@@ -268,4 +291,84 @@ func oneIf(yes bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestWhatNamesAGroupThatLeft: a doubt and a hop name a group that the config does not
+// have (any more). The group that its tag went to answers for it.
+func TestWhatNamesAGroupThatLeft(t *testing.T) {
+	eachKind(t, func(t *testing.T, b *bed) {
+		s := b.shop(t)
+		w := s.wander()
+		s.engine.Refresh(t.Context())
+		left := shard.GroupID(wanderer)
+
+		key := newKey()
+		tried, winner := w.draftHere("m1", pay.Created), s.put(s.draft(w.to, key, pay.Created))
+		s.within(w.to, winner.No, func(ctx context.Context, tx order.Tx) error {
+			return tx.InsertDoubts(ctx, []order.Doubt{{OrderNo: tried.No, OldGroup: left, Key: key, Attempt: 1, Amount: amount, Winner: winner.No, Created: b.clock.Now()}})
+		})
+		twin := w.draftHere("m1", pay.Created)
+		hopped := s.draft(w.to, twin.Key, pay.Paid)
+		w.put(twin)
+		s.put(hopped)
+		s.hopped(hopped, left)
+
+		eventually(t, "doubt and hop are settled", func() bool {
+			void, err := b.groups[w.from-1].Read(t.Context(), tried.No)
+			gone, err2 := b.groups[w.from-1].Read(t.Context(), twin.No)
+			return err == nil && err2 == nil && void.State == pay.Void && gone.State == pay.Void && gone.TwinOf == hopped.No
+		})
+		eventually(t, "nothing waits", func() bool { return s.engine.Settle(t.Context()).None() })
+	})
+}
+
+// TestAFenceHoldsBackSettling: what is settled in a fenced tag stays open, and is settled
+// once the tag has arrived in another group.
+func TestAFenceHoldsBackSettling(t *testing.T) {
+	eachKind(t, func(t *testing.T, b *bed) {
+		s := b.shop(t)
+		w := s.wander()
+		d := order.Doubt{OrderNo: s.draft(3, newKey(), pay.Created).No, OldGroup: 77, Key: newKey(), Attempt: 1, Amount: amount, Created: b.clock.Now()}
+		winner := w.put(w.draftHere("m1", pay.Created))
+		d.Winner = winner.No
+		s.within(w.from, winner.No, func(ctx context.Context, tx order.Tx) error {
+			hop := order.Hop{OrderNo: winner.No, Above: 77, Key: d.Key, Attempt: 1, Reason: "hang", Created: d.Created, Due: d.Created}
+			return errors.Join(tx.InsertDoubts(ctx, []order.Doubt{d}), tx.InsertHops(ctx, []order.Hop{hop}))
+		})
+		settle := func(g shard.GroupID) error {
+			return errors.Join(b.groups[g-1].SettleDoubt(t.Context(), d, order.Kept, b.clock.Now()),
+				b.groups[g-1].AskedHops(t.Context(), 77, []pay.OrderNo{winner.No}, d.Created.AddDate(1, 0, 0)))
+		}
+		open := func(g shard.GroupID) int {
+			doubts, err := b.groups[g-1].Doubts(t.Context(), 77, 10)
+			hops, err2 := b.groups[g-1].Hops(t.Context(), 77, d.Created, pay.OrderNo{}, 10)
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return len(doubts) + len(hops)
+		}
+		w.copy()
+		for _, g := range []shard.GroupID{w.to, w.from} {
+			if g == w.from {
+				w.epoch++
+				w.claim(w.from, shard.TagFenced)
+			}
+			if err := settle(g); !errors.Is(err, order.ErrNotOwned) {
+				t.Fatalf("settled in group %d, which takes no writes of the tag: %v", g, err)
+			}
+		}
+		if a, c := open(w.from), open(w.to); a != 2 || c != 0 {
+			t.Errorf("%d are open at the owner and %d at the copy, want 2 and 0", a, c)
+		}
+		w.copy()
+		w.epoch++
+		w.claim(w.to, shard.TagOwned)
+		w.claim(w.from, shard.TagMoved)
+		if err := settle(w.to); err != nil {
+			t.Fatal(err)
+		}
+		if a, c := open(w.from), open(w.to); a != 0 || c != 0 {
+			t.Errorf("%d and %d are open after the settlement", a, c)
+		}
+	})
 }

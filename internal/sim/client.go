@@ -209,7 +209,7 @@ func (c *client) askOtherAmount() {
 	if in == nil {
 		return
 	}
-	holder := in.links[int(w.truth.follow(c.order.No).No.Tag())-1]
+	holder := in.links[int(w.truth.holder(w.truth.follow(c.order.No).No).id)-1]
 	if !holder.good(w.clock.now) {
 		return // nobody could notice
 	}
@@ -246,6 +246,8 @@ func (c *client) get() {
 			w.truth.saw("got")
 		case errors.As(err, &e) && (e.Code == order.CodeNotFound || e.Code == pay.CodeUnknownTag):
 			w.truth.violated(ackedVanished, "get %s: %v", c.order.No, err)
+		default:
+			w.refused("get", err)
 		}
 	})
 }

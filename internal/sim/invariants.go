@@ -45,7 +45,11 @@ func (t *truth) checkTwins() {
 func (t *truth) allLive() (rows []*order.Order) {
 	for _, s := range t.servers {
 		for _, live := range s.live {
-			rows = append(rows, live...)
+			for _, o := range live {
+				if !s.moved(o.No.Tag()) {
+					rows = append(rows, o)
+				}
+			}
 		}
 	}
 	slices.SortFunc(rows, func(a, b *order.Order) int { return a.No.Compare(b.No) })

@@ -63,7 +63,7 @@ func (t *truth) startedPaying(row *order.Order) {
 	for _, s := range t.servers {
 		for _, other := range s.live[row.Key] {
 			open := other.State == pay.Paying || other.State == pay.Revoking || other.State == pay.Paid
-			if other.No != row.No && open && !other.RiskDouble {
+			if other.No != row.No && open && !s.moved(other.No.Tag()) && !other.RiskDouble {
 				t.violated(guarded, "%s starts beside %s", describe(*row), describe(*other))
 			}
 		}
@@ -100,7 +100,7 @@ func (t *truth) checkLater(o *order.Order) {
 	for _, s := range t.servers {
 		for _, other := range s.live[o.Key] {
 			b := t.channel.books[other.No]
-			if other.No != o.No && b != nil && b.wasPaid && b.paidAt <= paidAt {
+			if other.No != o.No && !s.moved(other.No.Tag()) && b != nil && b.wasPaid && b.paidAt <= paidAt {
 				return
 			}
 		}
@@ -186,19 +186,19 @@ func (t *truth) unsettled() iter.Seq[string] {
 func (s *server) unsettled(yield func(string) bool) (more bool) {
 	for _, o := range s.orders {
 		open := o.State == pay.Paying || o.State == pay.Revoking || (o.State == pay.Paid && !o.Due.IsZero())
-		if open && !yield(fmt.Sprintf("%s, due %v", describe(*o), o.Due.Sub(start))) {
+		if open && !s.moved(o.No.Tag()) && !yield(fmt.Sprintf("%s, due %v", describe(*o), o.Due.Sub(start))) {
 			return false
 		}
 	}
 	for _, all := range s.refunds {
 		for _, r := range all {
-			if !r.Due.IsZero() && !yield(fmt.Sprintf("refund %s of %s is %s, due %v", r.No, r.OrderNo, r.State, r.Due.Sub(start))) {
+			if !r.Due.IsZero() && !s.moved(r.OrderNo.Tag()) && !yield(fmt.Sprintf("refund %s of %s is %s, due %v", r.No, r.OrderNo, r.State, r.Due.Sub(start))) {
 				return false
 			}
 		}
 	}
 	for _, task := range s.tasks {
-		open := task.Kind == order.TaskMoneyBack && task.State == order.TaskOpen
+		open := task.Kind == order.TaskMoneyBack && task.State == order.TaskOpen && !s.moved(task.OrderNo.Tag())
 		if open && !yield(fmt.Sprintf("task %s is open, due %v", task.ID, task.Due.Sub(start))) {
 			return false
 		}
@@ -219,6 +219,9 @@ func (t *truth) checkMoney() {
 	paid := map[pay.Key]*order.Order{}
 	for _, s := range t.servers {
 		for _, no := range slices.SortedFunc(maps.Keys(s.orders), pay.OrderNo.Compare) {
+			if s.moved(no.Tag()) {
+				continue
+			}
 			o := s.orders[no]
 			t.checkBook(o)
 			task := s.tasks["money_back-"+no.String()]

@@ -62,9 +62,12 @@ func (op *operator) fence(p plannedFence) {
 // share mode, and keeps new ones out until its own commit.
 func (op *operator) claim(group int, state shard.TagState) {
 	op.epoch++
+	op.claimTag(group, pay.Tag(op.world.servers[group].id), state, op.epoch)
+}
+
+func (op *operator) claimTag(group int, tag pay.Tag, state shard.TagState, epoch int64) {
 	l := op.link(group)
-	tag := pay.Tag(l.srv.id)
-	claim := shard.Claim{Tag: tag, Group: l.srv.id, State: state, Epoch: op.epoch}
+	claim := shard.Claim{Tag: tag, Group: l.srv.id, State: state, Epoch: epoch}
 	done := func() bool { return l.srv.tags[tag] != nil && l.srv.tags[tag].claim.Epoch >= claim.Epoch }
 	op.until(done, func() {
 		ctx, cancel := op.world.env.WithTimeout(op.world.ctx, 2*time.Second)
@@ -79,9 +82,12 @@ func (s *server) setClaim(r *request, claim shard.Claim) (wait bool) {
 	case s.readOnly:
 		r.answer(s.refuseWrite())
 		return false
-	case row == nil:
+	case row == nil && claim.Tag == pay.Tag(s.id):
 		r.answer(order.ErrNotFound)
 		return false
+	case row == nil: // another group's tag, which is to come here
+		row = &tagRow{claim: shard.Claim{Tag: claim.Tag, Group: s.id, State: shard.TagMoved}}
+		s.tags[claim.Tag] = row
 	case row.shared > 0 || row.taken:
 		return true
 	}
@@ -93,6 +99,9 @@ func (s *server) setClaim(r *request, claim shard.Claim) (wait bool) {
 	s.persist(&commit{undo: release, apply: func() {
 		if row.claim.Epoch < claim.Epoch {
 			row.claim = claim
+			if claim.State == shard.TagOwned {
+				s.truth.tookOver(s, claim.Tag)
+			}
 			s.since = s.clock.now
 			s.truth.note("group %d: tag %d %s at epoch %d", s.id, claim.Tag, claim.State, claim.Epoch)
 		}

@@ -77,6 +77,7 @@ func (p *payer) heardNo(refused *order.Error) (done bool) {
 	w := p.world
 	w.truth.note("payer of %s hears: %v", p.no, refused)
 	w.truth.saw("pay_" + refused.Code)
+	w.refused("pay", refused)
 	switch refused.Code {
 	case order.CodeRiskDouble:
 		w.truth.saw("guard_silent")
@@ -154,7 +155,11 @@ func (p *payer) cancel() {
 	engine, no := in.engine, p.no
 	var o order.Order
 	var err error
-	if p.call(in, 2*time.Second, func(ctx context.Context) { o, err = engine.Revoke(ctx, no) }) && err == nil {
+	ended := p.call(in, 2*time.Second, func(ctx context.Context) { o, err = engine.Revoke(ctx, no) })
+	if ended {
+		p.world.refused("revoke", err)
+	}
+	if ended && err == nil {
 		p.world.truth.note("cancelled: %s", describe(o))
 		p.world.truth.saw("cancelled")
 		p.world.truth.paidAnswer(o)
@@ -186,7 +191,7 @@ func (p *payer) afterwards() {
 // paid, if one comes soon.
 func (p *payer) payOnceMore() {
 	w := p.world
-	holder := w.servers[int(p.no.Tag())-1]
+	holder := w.truth.holder(p.no)
 	for by := w.clock.now + 3*time.Second; w.clock.now < by && holder.kind == faultNone; {
 		w.sleep(100 * time.Millisecond)
 	}
@@ -206,6 +211,7 @@ func (p *payer) refund(name string, amount pay.Fen) {
 			var err error
 			if p.call(in, p.payPatience(), func(ctx context.Context) { _, r, err = engine.Refund(ctx, no, request) }) {
 				w.truth.note("refund %s of %s: %s, %v", request.No, no, r.State, err)
+				w.refused("refund", err)
 				if err == nil && r.State == pay.RefundDone {
 					w.truth.saw("refunded")
 					return

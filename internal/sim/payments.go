@@ -41,9 +41,8 @@ func (l *link) FindKeyFresh(ctx context.Context, key pay.Key, down bool) (rows [
 	return rows, err
 }
 
-func (l *link) Moves(ctx context.Context, no pay.OrderNo) (moves []order.Move, err error) {
-	err = l.read(ctx, func(s *server) { moves = slices.Clone(s.moves[no]) })
-	return moves, err
+func (l *link) Moves(ctx context.Context, no pay.OrderNo) ([]order.Move, error) {
+	return ofOrder(ctx, l, no, func(s *server) []order.Move { return slices.Clone(s.moves[no]) })
 }
 
 func (l *link) DueOrders(ctx context.Context, q order.DueQuery) (due []order.Order, err error) {

@@ -20,6 +20,7 @@ type plan struct {
 	restarts          []plannedRestart
 	weights           []plannedWeight
 	fences            []plannedFence
+	moves             []plannedMove
 }
 
 // span is a stretch of time.
@@ -72,6 +73,8 @@ func drawPlan(r *rand.Rand) *plan {
 		p.drawFailingInserts(r)
 	case 1:
 		p.drawMoves(r)
+	case 2:
+		p.drawTagMoves(r)
 	default:
 		p.drawTrouble(r)
 	}
@@ -225,5 +228,5 @@ func (p *plan) alone(f plannedFault) bool {
 			return false
 		}
 	}
-	return len(p.cuts)+len(p.restarts)+len(p.weights)+len(p.fences) == 0
+	return len(p.cuts)+len(p.restarts)+len(p.weights)+len(p.fences)+len(p.moves) == 0
 }

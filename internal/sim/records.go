@@ -158,14 +158,27 @@ func (t *tx) PutTask(ctx context.Context, row order.Task) (bool, error) {
 	})
 }
 
-func (l *link) ReadRefunds(ctx context.Context, no pay.OrderNo) (all []order.Refund, err error) {
-	err = l.read(ctx, func(s *server) { all = values(s.refunds[no]) })
+// ofOrder reads records of an order on the primary, of a tag that has not moved.
+func ofOrder[T any](ctx context.Context, l *link, no pay.OrderNo, rows func(s *server) []T) (all []T, err error) {
+	err = l.call(ctx, &request{kind: reading, run: func(r *request) bool {
+		s := l.srv
+		if s.moved(no.Tag()) {
+			r.answer(notOwned(s.tags[no.Tag()].claim))
+			return false
+		}
+		all = rows(s)
+		r.answer(nil)
+		return false
+	}})
 	return all, err
 }
 
-func (l *link) ReadRevokes(ctx context.Context, no pay.OrderNo) (all []order.Revoke, err error) {
-	err = l.read(ctx, func(s *server) { all = values(s.revokes[no]) })
-	return all, err
+func (l *link) ReadRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund, error) {
+	return ofOrder(ctx, l, no, func(s *server) []order.Refund { return values(s.refunds[no]) })
+}
+
+func (l *link) ReadRevokes(ctx context.Context, no pay.OrderNo) ([]order.Revoke, error) {
+	return ofOrder(ctx, l, no, func(s *server) []order.Revoke { return values(s.revokes[no]) })
 }
 
 func (l *link) DueRefunds(ctx context.Context, now time.Time, limit int) (due []order.Refund, err error) {

@@ -72,7 +72,7 @@ var sometimes = []string{
 	"insert_waited", "journal_applied", "key_found", "killed", "late_commit", "late_success", "money_back_done", "moved_by_expiry",
 	"moved_by_guard", "other_amount_refused", "paid", "panic", "readmitted", "recording", "recovered_commit", "refund_unknown_then_done",
 	"replayed", "revoke_refused_paid", "risk_confirmed", "settled_kept", "settled_tombstoned", "settled_voided", "slot_reused",
-	"tombstone_waited", "two_payers", "unknown_move_decided",
+	"tag_moved", "tombstone_waited", "two_payers", "unknown_move_decided",
 }
 
 // Run runs the seeds of the options, several at a time, each on its own. An error

@@ -172,6 +172,14 @@ func mustVoid(a, b *order.Order) bool {
 	return verdict == pay.KeepFirst || verdict == pay.KeepSecond
 }
 
+// holder is the group that has an order.
+func (t *truth) holder(no pay.OrderNo) *server {
+	if s := t.numbers[no]; s != nil {
+		return s
+	}
+	return t.servers[int(no.Tag())-1]
+}
+
 // row is an order by its number, nil for none.
 func (t *truth) row(no pay.OrderNo) *order.Order {
 	if s := t.numbers[no]; s != nil {

@@ -47,6 +47,7 @@ type world struct {
 	life    *life
 	clients int // that have not ended
 	keys    int // given out
+	moving  int // tags that have not arrived yet
 	over    bool
 }
 
@@ -148,6 +149,15 @@ func (w *world) scheduleTrouble() {
 	for _, f := range p.fences {
 		c.after(f.from, func() { w.spawn(func() { op.fence(f) }) })
 	}
+	for _, m := range p.moves {
+		w.moving++
+		c.after(m.at, func() {
+			w.spawn(func() {
+				op.move(m)
+				w.moving--
+			})
+		})
+	}
 	for _, r := range p.restarts {
 		c.after(r.from, func() { w.spawn(func() { w.restart(r) }) })
 	}
@@ -227,9 +237,9 @@ func (w *world) makePeace() {
 	w.wait(func() bool {
 		up := !slices.ContainsFunc(w.instances, func(in *instance) bool { return !in.up })
 		busy := slices.ContainsFunc(w.servers, func(s *server) bool {
-			return s.kind != faultNone || len(s.open) > 0 || s.tags[pay.Tag(s.id)].claim.State != shard.TagOwned
+			return s.kind != faultNone || len(s.open) > 0 || s.tags[pay.Tag(s.id)].claim.State == shard.TagFenced
 		})
-		return up && !busy
+		return up && !busy && w.moving == 0
 	})
 }
 
