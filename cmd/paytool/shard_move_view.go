@@ -22,6 +22,7 @@ type moveView struct {
 	mu    sync.Mutex
 	runs  map[string]*runView
 	plain time.Time // when the last line of figures was written
+	said  string    // the last plain line
 }
 
 // runView is one run as it was last heard of.
@@ -44,6 +45,7 @@ type sighting struct {
 
 const (
 	moveLineEvery = 2 * time.Second  // between plain lines of figures
+	sameLineEvery = 30 * time.Second // where nothing has changed
 	rateOver      = 10 * time.Second // rows a second are those of that long
 )
 
@@ -88,8 +90,12 @@ func (v *moveView) heard(e mover.Event) {
 	r.progressed(e)
 	line := r.name + ": " + r.line(e)
 	v.out.Set(line)
-	if now := v.now(); !v.out.visible && now.Sub(v.plain) >= moveLineEvery {
-		v.plain = now
+	pause := moveLineEvery
+	if line == v.said {
+		pause = sameLineEvery
+	}
+	if now := v.now(); !v.out.visible && now.Sub(v.plain) >= pause {
+		v.plain, v.said = now, line
 		_, _ = fmt.Fprintln(v.out, line)
 	}
 }

@@ -12,6 +12,7 @@ type member struct {
 	Group
 	mu      sync.Mutex
 	lease   Lease // zero High: no numbers may be issued
+	left    Lease // the one held before the group was left; it may still be on record
 	joined  bool
 	info    shard.Report // the last one read, or the default until then
 	answers bool         // the primary gave that info when it was last asked
@@ -32,13 +33,27 @@ func (m *member) hold(l Lease) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	l.High = 0 // nothing may be issued before a probe has written a high-water second
-	m.lease, m.joined = l, true
+	m.lease, m.left, m.joined = l, Lease{}, true
 }
 
 func (m *member) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.joined {
+		m.left = m.lease
+	}
 	m.joined, m.lease = false, Lease{}
+}
+
+// lastLease is the lease that is held or, where the group was left and not joined
+// again, the one that was.
+func (m *member) lastLease() (l Lease, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.joined {
+		return m.lease, true
+	}
+	return m.left, m.left != Lease{}
 }
 
 func (m *member) raiseHigh(high int64) {

@@ -36,6 +36,7 @@ func (e *Engine) watch(ctx context.Context, m *member) {
 
 func (e *Engine) beat(ctx context.Context, m *member) {
 	answer := ProbeAnswer{}
+	knew := e.fleet.Topology().Epoch
 	if !m.hasJoined() {
 		answer = e.join(ctx, m)
 	}
@@ -49,7 +50,7 @@ func (e *Engine) beat(ctx context.Context, m *member) {
 		return // the next beat joins it
 	}
 	if answer.Changed {
-		e.groupChanged(ctx, m, answer.Err)
+		e.groupChanged(ctx, m, knew, answer.Err)
 		return
 	}
 	if answer.Cause != "" {
@@ -80,13 +81,16 @@ func (e *Engine) follow(ctx context.Context, m *member) (moved bool) {
 }
 
 // groupChanged follows a group that answered but not as expected. Mostly its epoch
-// has risen, and reading the topology is all it takes; else the lease is lost, or
-// another server answers, and joining again says which. Neither is the group's
-// fault, so it ejects nobody.
-func (e *Engine) groupChanged(ctx context.Context, m *member, why error) {
-	before := e.fleet.Topology().Epoch
-	e.reload(ctx)
-	if e.fleet.Topology().Epoch > before {
+// has risen above the one that was known when it was probed, and reading its rows is
+// all it takes; else the lease is lost, or another server answers, and joining again
+// says which. Neither is the group's fault, so it ejects nobody.
+func (e *Engine) groupChanged(ctx context.Context, m *member, knew int64, why error) {
+	ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+	defer cancel()
+	if info, err := m.Info(ctx); err == nil && info.Epoch > knew {
+		m.setInfo(info)
+		e.stale.Store(true) // the other groups' rows may have changed as well
+		e.applyTopology()
 		return
 	}
 	e.log.Info("group changed, joining it again", logGroup, m.ID(), logErr, why)
@@ -200,7 +204,7 @@ func (e *Engine) probe(ctx context.Context, m *member) ProbeAnswer {
 
 // release gives the lease back on a clean exit, so that the slot is free at once.
 func (e *Engine) release(ctx context.Context, m *member) {
-	lease, ok := m.currentLease()
+	lease, ok := m.lastLease()
 	if !ok {
 		return
 	}
