@@ -31,6 +31,7 @@ type moves struct {
 	groups  []mover.Group
 	carrier mover.Carrier
 	view    *moveView
+	brakes  []mover.Brake // of what is compared for itself; the runner has its own
 	// slow holds copying between the groups of these runs back from now on; nil for never.
 	slow func(ctx context.Context, runs []mover.Run) error
 }
@@ -59,7 +60,7 @@ func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *e
 		if err != nil {
 			return err
 		}
-		m.view = view
+		m.view, m.brakes = view, []mover.Brake{brakes}
 		m.slow = func(ctx context.Context, runs []mover.Run) error { return e.brake(ctx, brakes, limits, m.groups, runs) }
 		return f(e, m)
 	})
