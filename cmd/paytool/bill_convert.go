@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"paytool/internal/bill"
+	"paytool/internal/whole"
 )
 
 func newBillConvertCmd(a *app) *cobra.Command {
@@ -56,7 +57,7 @@ func runBillConvert(ctx context.Context, a *app, path, out string, f billFlags) 
 		return a.judge(path, r)
 	}
 	var r *bill.Report
-	if err := writeWhole(out, func(w io.Writer) (err error) {
+	if err := whole.Write(out, func(w io.Writer) (err error) {
 		if r, err = bill.Convert(ctx, w, path, a.in, opts); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"paytool/internal/channel/sim"
 	"paytool/internal/config"
+	"paytool/internal/whole"
 )
 
 func newChannelCmd(a *app) *cobra.Command {
@@ -160,7 +161,7 @@ func writeSimConfig(dir string, hosts []string) error {
 	if err != nil {
 		return fmt.Errorf("write the simulator's config: %w", err)
 	}
-	return writeWhole(filepath.Join(dir, "paytool.yaml"), func(w io.Writer) error {
+	return whole.Write(filepath.Join(dir, "paytool.yaml"), func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

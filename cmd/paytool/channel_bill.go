@@ -13,6 +13,7 @@ import (
 	"paytool/internal/bill/generate"
 	"paytool/internal/channel/builtin"
 	"paytool/internal/pay"
+	"paytool/internal/whole"
 )
 
 func newChannelBillCmd(a *app) *cobra.Command {
@@ -58,12 +59,12 @@ func (e *engine) writeBill(ctx context.Context, date, account, out, fund string)
 	}
 	opts := generate.Options{Date: date}
 	trades := e.trades(ctx, account, day)
-	err = writeWhole(out, func(w io.Writer) error {
+	err = whole.Write(out, func(w io.Writer) error {
 		if fund == "" {
 			made, err = generate.Trades(opts, trades, generate.Outputs{Bill: w})
 			return err
 		}
-		return writeWhole(fund, func(f io.Writer) error {
+		return whole.Write(fund, func(f io.Writer) error {
 			made, err = generate.Trades(opts, trades, generate.Outputs{Bill: w, Fund: f})
 			return err
 		})

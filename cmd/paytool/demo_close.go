@@ -16,6 +16,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/recon/daily"
 	"paytool/internal/recon/ledger"
+	"paytool/internal/whole"
 )
 
 // demoClose is the end of the demo's day: its entries, the channel's bill, and what
@@ -51,7 +52,7 @@ func (d *demo) closeDay(ctx context.Context, result *demoResult) error {
 	d.say("the day is closed: our entries are held against the channel's bill")
 	at := func(name string) string { return filepath.Join(d.dir, name) }
 	result.Export.File = at("ours-" + date + ".csv")
-	if err := writeWhole(result.Export.File, func(w io.Writer) (err error) {
+	if err := whole.Write(result.Export.File, func(w io.Writer) (err error) {
 		result.Export.exportSums, err = d.engine.export(ctx, w, order.EntryQuery{From: day, To: day.AddDate(0, 0, 1)})
 		return err
 	}); err != nil {
@@ -153,5 +154,5 @@ func spoil(from, to string) (planted int, err error) {
 		}
 		kept = append(kept, row)
 	}
-	return planted, writeWhole(to, func(w io.Writer) error { return csv.NewWriter(w).WriteAll(kept) })
+	return planted, whole.Write(to, func(w io.Writer) error { return csv.NewWriter(w).WriteAll(kept) })
 }

@@ -16,6 +16,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/report"
 	"paytool/internal/shard"
+	"paytool/internal/whole"
 )
 
 type drillListOptions struct {
@@ -54,7 +55,7 @@ func runDrillList(a *app, o drillListOptions) error {
 		return err
 	}
 	if o.metrics != "" {
-		if err := writeWhole(o.metrics, func(w io.Writer) error { return history.WriteMetrics(w, entries) }); err != nil {
+		if err := whole.Write(o.metrics, func(w io.Writer) error { return history.WriteMetrics(w, entries) }); err != nil {
 			return err
 		}
 	}

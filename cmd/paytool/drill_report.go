@@ -11,6 +11,7 @@ import (
 	"paytool/internal/drill/result"
 	"paytool/internal/report"
 	"paytool/internal/report/drillreport"
+	"paytool/internal/whole"
 )
 
 // drillReportFlags say which reports of a drill are written.
@@ -36,12 +37,12 @@ func (f *drillReportFlags) check() error {
 func (f *drillReportFlags) write(r *result.Result) error {
 	var errs []error
 	if f.html != "" {
-		errs = append(errs, writeWhole(f.html, func(w io.Writer) error {
+		errs = append(errs, whole.Write(f.html, func(w io.Writer) error {
 			return drillreport.WritePage(w, r, drillreport.Lang(f.lang))
 		}))
 	}
 	if f.junit != "" {
-		errs = append(errs, writeWhole(f.junit, func(w io.Writer) error { return drillreport.WriteJUnit(w, r) }))
+		errs = append(errs, whole.Write(f.junit, func(w io.Writer) error { return drillreport.WriteJUnit(w, r) }))
 	}
 	return errors.Join(errs...)
 }

@@ -11,6 +11,8 @@ import (
 	"text/template"
 	"time"
 
+	"paytool/internal/whole"
+
 	"github.com/spf13/cobra"
 )
 
@@ -74,7 +76,7 @@ func runDrillSchedule(a *app, o drillScheduleOptions) error {
 	if o.out != "" {
 		for _, u := range units {
 			path := filepath.Join(o.out, u.Name)
-			if err := writeWhole(path, func(w io.Writer) error { _, err := io.WriteString(w, u.Text); return err }); err != nil {
+			if err := whole.Write(path, func(w io.Writer) error { _, err := io.WriteString(w, u.Text); return err }); err != nil {
 				return err
 			}
 			if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // systemd's own files are readable by all; it holds no secret

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +12,7 @@ import (
 	"paytool/internal/entries"
 	"paytool/internal/order"
 	"paytool/internal/pay"
+	"paytool/internal/whole"
 )
 
 type exportOptions struct {
@@ -57,7 +56,7 @@ func runOrderExport(ctx context.Context, a *app, o exportOptions) error {
 			return err
 		}
 		var sums exportSums
-		if err := writeWhole(o.file, func(w io.Writer) (err error) {
+		if err := whole.Write(o.file, func(w io.Writer) (err error) {
 			sums, err = e.export(ctx, w, o.query(from))
 			return err
 		}); err != nil {
@@ -103,29 +102,4 @@ func (e *engine) export(ctx context.Context, out io.Writer, q order.EntryQuery) 
 		return w.Write(entry)
 	})
 	return sums, errors.Join(err, w.Flush())
-}
-
-// writeWhole writes a file beside its place and puts it there only when it is
-// complete and on disk.
-func writeWhole(path string, write func(w io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil //nolint:nilerr // the file is there; only its name may not be on disk yet
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -17,6 +17,7 @@ import (
 	"paytool/internal/recon/ledger"
 	"paytool/internal/report"
 	"paytool/internal/report/daybook"
+	"paytool/internal/whole"
 )
 
 type reconApplyOptions struct {
@@ -159,7 +160,7 @@ func (r *reconApp) applyInstructions(ctx context.Context, l *ledger.Ledger, o re
 		Instructions []instruction `json:"instructions"`
 	}{todo}
 	if o.instructions != "" && !o.dryRun {
-		return writeWhole(o.instructions, func(w io.Writer) error { return report.JSON(w, shown) })
+		return whole.Write(o.instructions, func(w io.Writer) error { return report.JSON(w, shown) })
 	}
 	if o.dryRun || len(todo) == 0 {
 		return r.show(shown, func(w io.Writer) error { return writeInstructions(w, todo) })

@@ -9,6 +9,7 @@ import (
 	"paytool/internal/config"
 	"paytool/internal/recon/daily"
 	"paytool/internal/recon/ledger"
+	"paytool/internal/whole"
 )
 
 // writeMetrics writes what a run came to, in Prometheus' text form, for the node
@@ -31,7 +32,7 @@ func (o *reconRunOptions) writeMetrics(ctx context.Context, r *reconApp, l *ledg
 			ages = found[len(found)-1].Buckets
 		}
 	}
-	return writeWhole(path, func(w io.Writer) error {
+	return whole.Write(path, func(w io.Writer) error {
 		if f, ok := w.(*os.File); ok { // the exporter is another user
 			if err := f.Chmod(0o644); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"paytool/internal/recon/daily"
 	"paytool/internal/recon/ledger"
 	"paytool/internal/report/daybook"
+	"paytool/internal/whole"
 )
 
 // reportFlags say which reports are written.
@@ -70,7 +71,7 @@ func (f *reportFlags) write(ctx context.Context, day daybook.Day) error {
 		{f.csv, func(w io.Writer) error { return daybook.WriteCSV(w, day.Result.Differences) }},
 	} {
 		if out.path != "" {
-			errs = append(errs, writeWhole(out.path, out.write))
+			errs = append(errs, whole.Write(out.path, out.write))
 		}
 	}
 	return errors.Join(errs...)
@@ -120,7 +121,7 @@ func (o *reconRunOptions) afterDay(ctx context.Context, r *reconApp, l *ledger.L
 		return nil
 	}
 	if o.carryOut != "" {
-		if err := writeWhole(o.carryOut, func(w io.Writer) error { return writeCarried(w, out.Date, out.Result.Closing) }); err != nil {
+		if err := whole.Write(o.carryOut, func(w io.Writer) error { return writeCarried(w, out.Date, out.Result.Closing) }); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"paytool/internal/order"
 	"paytool/internal/pay"
 	"paytool/internal/recon/daily"
+	"paytool/internal/whole"
 )
 
 // fileSource has the bills by name.
@@ -182,7 +183,7 @@ func (x ourExport) read(ctx context.Context, a daily.Account, date string, recor
 	fresh := path + ".new"
 	err = x.recon.withEngine(ctx, func(e *engine) error {
 		e.Refresh(ctx)
-		return writeWhole(fresh, func(w io.Writer) error {
+		return whole.Write(fresh, func(w io.Writer) error {
 			_, err := e.export(ctx, w, q)
 			return err
 		})

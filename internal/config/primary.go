@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
+
+	"paytool/internal/whole"
 )
 
 // Path is the file that the configuration was read from, "" for one without a file.
@@ -30,7 +31,10 @@ func (c *Config) PutFirst(group, replica int) error {
 	if err != nil {
 		return fmt.Errorf("put another primary first in %s: %w", c.file, err)
 	}
-	return replaceFile(c.file, swapped, mode.Perm())
+	return whole.WriteMode(c.file, mode.Perm(), func(w io.Writer) error {
+		_, err := w.Write(swapped)
+		return err
+	})
 }
 
 // swap is the file's text after the change, which is read back and compared before
@@ -74,22 +78,4 @@ func (c *Config) swapLine(lines [][]byte, a, b, key string) {
 	if okA && okB {
 		lines[at], lines[there] = []byte(headA+key+":"+restB), []byte(headB+key+":"+restA)
 	}
-}
-
-// replaceFile puts the text in the file's place as a whole or not at all.
-func replaceFile(path string, text []byte, mode os.FileMode) error {
-	next, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = next.Write(text)
-	err = errors.Join(err, next.Chmod(mode), next.Sync(), next.Close())
-	if err == nil {
-		err = os.Rename(next.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(next.Name())
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }

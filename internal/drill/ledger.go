@@ -13,6 +13,7 @@ import (
 	"paytool/internal/order"
 	"paytool/internal/pay"
 	"paytool/internal/shard"
+	"paytool/internal/whole"
 )
 
 // ledgerVersion is the format of ledgers: JSON lines, the header first.
@@ -116,7 +117,7 @@ func startLedger(f *os.File, path string, h Header) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := whole.SyncDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("create ledger %s: %w", path, err)
 	}
 	return l, nil
@@ -129,15 +130,6 @@ func newLedger(f ledgerFile, path string, h Header) (*Ledger, error) {
 	l := &Ledger{path: path, header: h, file: f}
 	l.synced = sync.NewCond(&l.mu)
 	return l, l.write(h, true)
-}
-
-// syncDir makes the name of a new file durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Intent writes down an order that is about to be sent, and returns once it is on

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"time"
 
 	"paytool/internal/pay"
@@ -172,14 +173,11 @@ func (a *audit) keys(ctx context.Context) error {
 		if len(missing) > 0 {
 			return fmt.Errorf("look up key %s: groups %v do not answer; try again when they are back", key, missing)
 		}
-		var live []Order
-		for _, group := range rows {
-			for _, o := range a.e.owned(group) {
-				if !o.State.Final() {
-					live = append(live, o)
-				}
-			}
+		live, silent := a.e.owned(ctx, slices.Concat(rows...))
+		if len(silent) > 0 {
+			return fmt.Errorf("look up key %s: groups %v do not answer; try again when they are back", key, silent)
 		}
+		live = slices.DeleteFunc(live, func(o Order) bool { return o.State.Final() })
 		if err := a.key(ctx, live); err != nil {
 			return err
 		}

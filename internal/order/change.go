@@ -87,11 +87,10 @@ func (e *Engine) changeAs(ctx context.Context, no pay.OrderNo, op string, f edit
 	giveUp := e.env.Now().Add(fencePatience)
 	for {
 		o, err := e.changeOnce(ctx, no, op, f)
-		if !errors.Is(err, errNotOwned) {
+		if !errors.Is(err, ErrNotOwned) {
 			return o, err
 		}
-		e.reload(ctx) // a fence, or the tag has a new owner
-		if !e.env.Now().Before(giveUp) || e.env.Sleep(ctx, fencePause) != nil {
+		if !e.waitForOwner(ctx, giveUp) {
 			return Order{}, errGroupDown(o.Group, no, err)
 		}
 	}
@@ -142,7 +141,7 @@ func (e *Engine) changeFailed(ctx context.Context, m *member, o Order, op string
 	switch {
 	case errors.Is(err, errNothing):
 		return o, nil
-	case errors.As(err, &refused), errors.Is(err, errNotOwned):
+	case errors.As(err, &refused), errors.Is(err, ErrNotOwned):
 		return o, err
 	case errors.Is(err, errMoved):
 		return o, errMovedMeanwhile(o.No)
@@ -168,7 +167,7 @@ func (e *Engine) decide(ctx context.Context, m *member, after Order, op string, 
 		case err == nil && row.Version < after.Version:
 			return row, errGroupDown(m.ID(), after.No, why)
 		case err == nil: // others moved it since; was ours among the moves before?
-			moves, err := m.Moves(dctx, after.No)
+			moves, err := readAt(dctx, e, after.No, func(ctx context.Context, m *member) ([]Move, error) { return m.Moves(ctx, after.No) })
 			for _, mv := range moves {
 				if mv.OpID == op {
 					return row, nil

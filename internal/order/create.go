@@ -163,7 +163,7 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 	if !o.No.IsZero() {
 		c.e.trace(o.No, "try", fmt.Sprintf("key %s in group %d: %v", c.Key, m.ID(), err))
 	}
-	if errors.Is(err, errNotOwned) {
+	if errors.Is(err, ErrNotOwned) {
 		c.e.stale.Store(true)
 		c.e.fleet.Hopped(m.ID(), c.e.env.Now())
 	}
@@ -175,9 +175,6 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 	}
 	return Order{}, false, nil
 }
-
-// errNotOwned means that the group does not own the tag of a new number now.
-var errNotOwned = errors.New("the group does not take writes for its tag")
 
 // try is one create transaction in one group. The order is returned with an
 // error too: its number is what a doubt is about. A number that is taken is
@@ -221,7 +218,7 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 		case err != nil:
 			return err
 		case claim.State != shard.TagOwned:
-			return &Fault{Outcome: NotCommitted, Err: errNotOwned}
+			return &Fault{Outcome: NotCommitted, Err: ErrNotOwned}
 		case last >= c.attempt:
 			return ErrDuplicateKey
 		}

@@ -34,6 +34,7 @@ func (g *fakeGroup) Begin(context.Context) (Tx, error) { return &fakeTx{g: g}, n
 func (g *fakeGroup) FindKey(_ context.Context, key pay.Key) (found []Order, err error) {
 	for _, o := range g.orders {
 		if o.Key == key && o.State != pay.Void {
+			o.Group = g.id
 			found = append(found, o)
 		}
 	}

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ func (e *Engine) dueOrders(ctx context.Context, m *member) error {
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if err := e.orderDue(ctx, due[i]); err != nil && !isMoved(err) {
-			e.log.Warn("open order not carried on", logOrder, due[i].No, "state", due[i].State, logErr, err)
+			e.notYet("open order not carried on", err, logOrder, due[i].No, "state", due[i].State)
 		}
 	})
 	return err
@@ -108,7 +109,7 @@ func (e *Engine) dueRefunds(ctx context.Context, m *member) error {
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if err := e.refundDue(ctx, due[i]); err != nil && !isMoved(err) {
-			e.log.Warn("refund not carried on", logOrder, due[i].OrderNo, "refund_no", due[i].No, logErr, err)
+			e.notYet("refund not carried on", err, logOrder, due[i].OrderNo, "refund_no", due[i].No)
 		}
 	})
 	return err
@@ -167,7 +168,7 @@ func (e *Engine) dueTasks(ctx context.Context, m *member) error {
 			err = e.moneyBackStep(ctx, due[i])
 		}
 		if err != nil && !isMoved(err) {
-			e.log.Warn("task not carried on", "task", due[i].ID, logErr, err)
+			e.notYet("task not carried on", err, "task", due[i].ID)
 		}
 	})
 	return err
@@ -187,11 +188,21 @@ func (e *Engine) expire(ctx context.Context, m *member) error {
 		ectx, cancel := e.env.WithTimeout(ctx, dueTimeout)
 		_, err := m.Expire(ectx, tag, orders, e.env.Now(), e.opID())
 		cancel()
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNotOwned) { // behind a fence they wait for the next pass
 			return err
 		}
 	}
 	return err
+}
+
+// notYet logs work that is tried again later. That a tag is being moved is nobody's
+// fault.
+func (e *Engine) notYet(what string, err error, about ...any) {
+	level := slog.LevelWarn
+	if errors.Is(err, ErrNotOwned) {
+		level = slog.LevelDebug
+	}
+	e.log.Log(context.Background(), level, what, append(about, logErr, err)...)
 }
 
 // dueList reads one list, within its time.

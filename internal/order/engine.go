@@ -49,6 +49,9 @@ type Options struct {
 	GuardTimeout   time.Duration // 100 ms
 	ChannelTimeout time.Duration // of one call (5 s)
 
+	// Keeper is called about once a second while Run runs, and awaited at its end: the
+	// hand that lifts fences which nobody finishes. Nil for none.
+	Keeper func(ctx context.Context)
 	// OnEvent hears of ejections and readmissions, after they are logged.
 	OnEvent func(shard.Event)
 	// OnHop hears of each hop once its order is committed. It must be fast and safe
@@ -155,6 +158,9 @@ func (e *Engine) Fleet() *shard.Fleet { return e.fleet }
 // open payments, revokes, refunds and tasks on, until the context ends. It then releases the leases and returns.
 func (e *Engine) Run(ctx context.Context) {
 	loops := []func(context.Context){e.followTopology, e.settleLoop}
+	if e.opts.Keeper != nil {
+		loops = append(loops, e.keep)
+	}
 	for _, m := range e.members {
 		loops = append(loops, func(ctx context.Context) { e.watch(ctx, m) }, func(ctx context.Context) { e.dueLoop(ctx, m) })
 	}

@@ -29,7 +29,7 @@ func (g *failingOver) Info(context.Context) (shard.Report, error) {
 	return defaultReport(g.id, 100), g.fault()
 }
 
-func (g *failingOver) Prepare(context.Context, int) error { return g.fault() }
+func (g *failingOver) PrepareAs(context.Context, shard.Birth) error { return g.fault() }
 
 func (g *failingOver) Lease(_ context.Context, holder, _ string, _ int, _, _ time.Time) (Lease, error) {
 	g.leases++

@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,8 +19,6 @@ const maxTwins = 8
 //
 // An error is an *Error: not_found, unknown_tag, or group_down with the group.
 func (e *Engine) Get(ctx context.Context, no pay.OrderNo) (Order, error) {
-	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
 	for range maxTwins {
 		o, err := e.find(ctx, no)
 		if err != nil || o.State != pay.Void || o.TwinOf.IsZero() {
@@ -34,22 +31,11 @@ func (e *Engine) Get(ctx context.Context, no pay.OrderNo) (Order, error) {
 }
 
 func (e *Engine) find(ctx context.Context, no pay.OrderNo) (Order, error) {
-	g, err := e.fleet.Topology().Locate(no)
+	o, err := readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) {
+		return m.Find(ctx, no, !e.fleet.Admitted(m.ID()) && !m.primaryAnswers())
+	})
 	if err != nil {
-		return Order{}, &Error{Code: pay.CodeUnknownTag, Outcome: NotCommitted, Message: err.Error(), Err: err}
+		return Order{}, err
 	}
-	m, ok := e.member(g)
-	if !ok {
-		return Order{}, &Error{Code: pay.CodeUnknownTag, Outcome: NotCommitted,
-			Message: fmt.Sprintf("order %s lies in group %d, which the config does not have", no, g), Hint: "add the group to the config"}
-	}
-	down := !e.fleet.Admitted(g) && !m.primaryAnswers()
-	o, err := m.Find(ctx, no, down)
-	switch {
-	case err == nil:
-		return e.journaled(ctx, o), nil
-	case errors.Is(err, ErrNotFound):
-		return Order{}, errNotFound(no, g, err)
-	}
-	return Order{}, errGroupDown(g, no, err)
+	return e.journaled(ctx, o), nil
 }

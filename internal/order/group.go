@@ -13,10 +13,10 @@ import (
 type Group interface {
 	ID() shard.GroupID
 
-	// Prepare brings the schema up to date and writes the group's own rows where
-	// there are none: its number, weight and first tag, and the server uid of the
-	// primary. It refuses a server that is not the group's primary.
-	Prepare(ctx context.Context, weight int) error
+	// PrepareAs brings the schema up to date and writes the group's own rows where
+	// there are none: its number, how it begins, its first tag, and the server uid of
+	// the primary. It refuses a server that is not the group's primary.
+	PrepareAs(ctx context.Context, b shard.Birth) error
 	// Info reads what the group says of itself, on its primary.
 	Info(ctx context.Context) (shard.Report, error)
 	// Follow asks all nodes of the group which of them is the primary and writes to
@@ -34,19 +34,25 @@ type Group interface {
 
 	// Begin starts a write transaction on the primary.
 	Begin(ctx context.Context) (Tx, error)
-	// FindKey reads every live row of a key on the primary, by attempt.
+	// FindKey reads every live row of a key on the primary, by attempt. Reads by a key
+	// (FindKeys, FindKeyFresh, KeyRows and KeyHops too) give rows of tags that have moved
+	// as well: the caller tells an order from its copies.
 	FindKey(ctx context.Context, key pay.Key) ([]Order, error)
 	// FindKeys does so for many keys of one statement, in any order.
 	FindKeys(ctx context.Context, keys []pay.Key) ([]Order, error)
 	// Find reads an order. A fresh replica may answer; that there is none is only
 	// said after asking the primary. With the primary out (down is true) any
-	// replica answers.
+	// replica answers. All reads by an order's number answer ErrNotOwned where its tag
+	// has moved.
 	Find(ctx context.Context, no pay.OrderNo, down bool) (Order, error)
 
-	// Doubts lists open doubts about tries in the group old, oldest first.
+	// Doubts lists open doubts about tries in the group old, oldest first. This list and
+	// all that follow leave out what belongs to tags that have moved: the group that owns
+	// them lists it.
 	Doubts(ctx context.Context, old shard.GroupID, limit int) ([]Doubt, error)
-	// SettleDoubt closes a doubt. It is idempotent.
-	SettleDoubt(ctx context.Context, no pay.OrderNo, how Settlement, at time.Time) error
+	// SettleDoubt closes a doubt, or answers ErrNotOwned where its winner's tag takes no
+	// writes here. It is idempotent.
+	SettleDoubt(ctx context.Context, d Doubt, how Settlement, at time.Time) error
 	// OpenDoubts counts the doubts that are not settled.
 	OpenDoubts(ctx context.Context) (int, error)
 	// Hops lists hops past a group that are due, by order number, after the given
@@ -56,7 +62,8 @@ type Group interface {
 	// limit.
 	HopsSince(ctx context.Context, since time.Time, limit int) ([]Hop, error)
 	// AskedHops records that the group above was asked about these orders, and
-	// when it is asked again; a zero time closes them.
+	// when it is asked again; a zero time closes them. Where tags of theirs take no
+	// writes here it does the others and answers ErrNotOwned.
 	AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error
 
 	Payments
@@ -120,8 +127,9 @@ type Display interface {
 	KeyHops(ctx context.Context, key pay.Key) ([]Hop, error)
 	// Tasks lists tasks in a state, "" for all, the oldest first, after an id.
 	Tasks(ctx context.Context, state TaskState, shadow bool, limit int) ([]Task, error)
-	// FindTask reads a task on the primary, or answers ErrNotFound.
-	FindTask(ctx context.Context, id string) (Task, error)
+	// FindTask reads a task of an order with that tag on the primary, or answers
+	// ErrNotFound.
+	FindTask(ctx context.Context, id string, tag pay.Tag) (Task, error)
 	// Entries yields our entries of a span of time as one node has them at one
 	// moment, shadow ones left out. An error of yield ends it and is returned.
 	Entries(ctx context.Context, q EntryQuery, yield func(pay.Entry) error) (Source, error)

@@ -66,6 +66,7 @@ func (e *Engine) onSilence(o Order, silent []shard.GroupID, confirmed bool) (gua
 		return guardVerdict{}, nil
 	}
 	slices.Sort(silent)
+	silent = slices.Compact(silent)
 	e.count("guard_silent")
 	e.trace(o.No, "guard", fmt.Sprintf("groups %v are silent", silent))
 	policy := e.opts.Guard
@@ -96,17 +97,8 @@ func (e *Engine) askFresh(ctx context.Context, key pay.Key) (found []Order, sile
 		_, down := e.fleet.Down(m.ID())
 		return m.FindKeyFresh(ctx, key, down && !m.primaryAnswers())
 	})
-	return e.owned(slices.Concat(rows...)), silent
-}
-
-// owned leaves out rows of tags that their group does not own (any more): during a
-// move a tag lies in two groups.
-func (e *Engine) owned(rows []Order) []Order {
-	topo := e.fleet.Topology()
-	return slices.DeleteFunc(rows, func(o Order) bool {
-		owner, err := topo.Locate(o.No)
-		return err != nil || owner != o.Group
-	})
+	found, unread := e.owned(ctx, slices.Concat(rows...))
+	return found, append(silent, unread...)
 }
 
 func errMovedMeanwhile(no pay.OrderNo) error {

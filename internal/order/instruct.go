@@ -90,15 +90,9 @@ func (e *Engine) carriedOut(ctx context.Context, no pay.OrderNo, op string) (Ord
 	if err != nil {
 		return o, false, err
 	}
-	m, err := e.ownerOf(no)
+	moves, err := readAt(ctx, e, no, func(ctx context.Context, m *member) ([]Move, error) { return m.Moves(ctx, no) })
 	if err != nil {
-		return o, false, errUnknownTag(no, err)
-	}
-	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
-	moves, err := m.Moves(ctx, no)
-	if err != nil {
-		return o, false, errGroupDown(m.ID(), no, err)
+		return o, false, err
 	}
 	return o, slices.ContainsFunc(moves, func(m Move) bool { return m.OpID == op }), nil
 }
@@ -199,15 +193,9 @@ func (e *Engine) RecordRefund(ctx context.Context, no pay.OrderNo, r ConsoleRefu
 
 // refundOf reads the refund that an instruction was carried out for.
 func (e *Engine) refundOf(ctx context.Context, o Order, number string) (Refund, error) {
-	m, err := e.ownerOf(o.No)
+	all, err := e.refundsOf(ctx, o.No)
 	if err != nil {
-		return Refund{}, errUnknownTag(o.No, err)
-	}
-	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
-	all, err := m.ReadRefunds(ctx, o.No)
-	if err != nil {
-		return Refund{}, errGroupDown(m.ID(), o.No, err)
+		return Refund{}, err
 	}
 	if i := slices.IndexFunc(all, func(r Refund) bool { return r.No == number }); i >= 0 {
 		return all[i], nil

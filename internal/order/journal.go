@@ -76,7 +76,7 @@ func (e *Engine) applyJournal(ctx context.Context, holder *member) error {
 			continue
 		}
 		if err := e.applyEntry(ctx, holder, entry); err != nil {
-			e.log.Warn("journaled answer not applied yet", logOrder, entry.OrderNo, logErr, err)
+			e.notYet("journaled answer not applied yet", err, logOrder, entry.OrderNo)
 		}
 	}
 	return err

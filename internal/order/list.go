@@ -44,18 +44,24 @@ func (e *Engine) List(ctx context.Context, q ListQuery) (Page, error) {
 	}
 	ctx, cancel := e.env.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	pages, missing := askEach(ctx, e, func(ctx context.Context, m *member) ([]Order, error) { return m.List(ctx, q) })
-	page := Page{Orders: slices.Concat(pages...), Missing: missing}
-	full := slices.ContainsFunc(pages, func(rows []Order) bool { return len(rows) == q.Limit })
+	parts, missing, topo := askOwners(ctx, e, func(ctx context.Context, m *member) ([]Order, error) { return m.List(ctx, q) })
+	page, full := Page{Missing: missing}, false
+	for _, p := range parts {
+		full = full || len(p.value) == q.Limit
+		for _, o := range p.value {
+			if p.owns(topo, o.No) {
+				page.Orders = append(page.Orders, o)
+			}
+		}
+	}
 	slices.SortFunc(page.Orders, newestFirst)
 	if len(page.Orders) > q.Limit {
 		page.Orders, full = page.Orders[:q.Limit], true
 	}
-	if full { // else no group has more
+	if full && len(page.Orders) > 0 { // else no group has more
 		last := page.Orders[len(page.Orders)-1]
 		page.Next = Cursor{Created: last.Created, No: last.No}
 	}
-	page.Orders = e.owned(page.Orders)
 	return page, nil
 }
 

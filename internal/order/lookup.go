@@ -19,7 +19,7 @@ func (c *creation) lookUp(ctx context.Context) (Order, bool) {
 	if len(c.plan.Lookup) == 0 {
 		return Order{}, false
 	}
-	found, _ := c.e.askGroups(ctx, c.Key, c.plan.Lookup)
+	found, _ := c.e.askGroups(ctx, c.Key, c.e.withHeirs(c.plan.Lookup))
 	last, ok := lastAttempt(found)
 	return last, ok && last.Attempt >= c.attempt
 }
@@ -40,7 +40,8 @@ func (e *Engine) askGroups(ctx context.Context, key pay.Key, groups []shard.Grou
 		}
 		found = append(found, rows...)
 	})
-	return e.owned(found), silent
+	found, unread := e.owned(ctx, found)
+	return found, append(silent, unread...)
 }
 
 var errNotAsked = errors.New("not asked: look-ups in this group get no answer")
@@ -117,12 +118,17 @@ func (c *creation) adopt(ctx context.Context, m *member) (Order, error) {
 	if err != nil {
 		return Order{}, c.adoptFailed(ctx, m, err)
 	}
+	rows, _ = c.e.owned(tctx, rows) // what the group has may have been left behind by a tag that moved
 	found, ok := lastAttempt(rows)
 	if !ok { // it was voided between the two looks
 		return Order{}, c.adoptFailed(ctx, m, fmt.Errorf("key %s: %w", c.Key, ErrNotFound))
 	}
 	if len(c.doubts) > 0 {
-		if err := c.recordDoubts(tctx, m, found); err != nil {
+		holder, ok := c.e.member(found.Group)
+		if !ok {
+			holder = m
+		}
+		if err := c.recordDoubts(tctx, holder, found); err != nil {
 			return Order{}, c.adoptFailed(ctx, m, err)
 		}
 	}
@@ -136,7 +142,7 @@ func (c *creation) recordDoubts(ctx context.Context, m *member, winner Order) er
 			return err
 		}
 		if claim.State != shard.TagOwned {
-			return &Fault{Outcome: NotCommitted, Err: errNotOwned}
+			return &Fault{Outcome: NotCommitted, Err: ErrNotOwned}
 		}
 		row, err := tx.LockOrder(ctx, winner.No)
 		if err != nil {

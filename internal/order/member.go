@@ -18,6 +18,7 @@ type member struct {
 	ledger  time.Time    // when the hop ledger was last read
 	back    time.Time    // since when the group takes orders; zero while it does not
 
+	refused  error     // why the group was not taken as a new one; of the watch loop alone
 	followed time.Time // when another primary was last looked for; of the watch loop alone
 }
 

@@ -102,17 +102,11 @@ func (e *Engine) moneyBackStep(ctx context.Context, t Task) error {
 	if err != nil {
 		return err
 	}
-	m, err := e.ownerOf(o.No)
+	revokes, err := e.revokesOf(ctx, o.No)
 	if err != nil {
 		return err
 	}
-	rctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
-	revokes, err := m.ReadRevokes(rctx, o.No)
-	if err != nil {
-		return err
-	}
-	refunds, err := m.ReadRefunds(rctx, o.No)
+	refunds, err := e.refundsOf(ctx, o.No)
 	if err != nil {
 		return err
 	}

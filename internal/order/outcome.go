@@ -60,6 +60,10 @@ var (
 	ErrRefusedValue = errors.New("value does not fit")
 	// ErrNotFound: no such row.
 	ErrNotFound = errors.New("no such order")
+	// ErrNotOwned: the group does not own the order's tag (any more), or takes no writes
+	// for it now. It comes in a Fault that says NotCommitted. Read the topology and ask
+	// again.
+	ErrNotOwned = errors.New("the group does not own the tag now")
 	// ErrLeaseLost: the instance's row belongs to somebody else now.
 	ErrLeaseLost = errors.New("lease is lost")
 )

@@ -297,23 +297,12 @@ func accountOf(o Order, ch Channel) string {
 // readNow reads an order on its group's primary, for a decision. A group that is
 // out refuses at once.
 func (e *Engine) readNow(ctx context.Context, no pay.OrderNo) (Order, error) {
-	m, err := e.ownerOf(no)
-	if err != nil {
-		return Order{}, errUnknownTag(no, err)
-	}
-	if cause, down := e.fleet.Down(m.ID()); down {
-		return Order{}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
-	}
-	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
-	o, err := m.Read(ctx, no)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return Order{}, errNotFound(no, m.ID(), err)
-	case err != nil:
-		return Order{}, errGroupDown(m.ID(), no, err)
-	}
-	return o, nil
+	return readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) {
+		if cause, down := e.fleet.Down(m.ID()); down {
+			return Order{}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
+		}
+		return m.Read(ctx, no)
+	})
 }
 
 func errOpen(o Order) error {

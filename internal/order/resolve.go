@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"paytool/internal/pay"
+	"paytool/internal/shard"
 )
 
 // tombstoneOp starts the operation id of tombstones, so that a resolver that runs
@@ -15,27 +16,33 @@ const tombstoneOp = "tombstone-"
 
 // resolveDoubts settles the doubts that the holder keeps about tries in another
 // group, and returns what is left open.
-func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open Open) {
+//
+// The doubted number says where to look: old is where it was tried, and its tag may
+// have moved since.
+func (e *Engine) resolveDoubts(ctx context.Context, holder *member, old shard.GroupID) (open Open) {
 	ctx, cancel := e.env.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	doubts, err := holder.Doubts(ctx, old.ID(), settleBatch)
+	doubts, err := holder.Doubts(ctx, old, settleBatch)
 	if err != nil {
 		e.log.Warn("doubts not read", logGroup, holder.ID(), logErr, err)
 		return Open{Failed: 1}
 	}
 	for _, d := range doubts {
-		if e.out(old) {
+		m, err := e.ownerOf(d.OrderNo)
+		if err != nil || e.out(m) {
 			open.Waiting++
 			continue
 		}
 		how, err := e.resolve(ctx, d)
 		if err == nil {
-			err = holder.SettleDoubt(ctx, d.OrderNo, how, e.env.Now())
+			err = holder.SettleDoubt(ctx, d, how, e.env.Now())
 		}
 		if err != nil {
 			open.Failed++
-			e.log.Warn("doubt not settled yet", logOrder, d.OrderNo, logGroup, d.OldGroup, logErr, err)
-			e.doubtLate(ctx, old, d, err)
+			e.notYet("doubt not settled yet", err, logOrder, d.OrderNo, logGroup, d.OldGroup)
+			if !errors.Is(err, ErrNotOwned) {
+				e.doubtLate(ctx, m, d, err)
+			}
 			continue
 		}
 		if e.env.Now().Sub(d.Created) >= doubtPatience { // somebody may have been told
@@ -50,10 +57,11 @@ func (e *Engine) resolveDoubts(ctx context.Context, holder, old *member) (open O
 // a person is told (hop design, rule 3).
 const doubtPatience = time.Minute
 
-// doubtLate alarms about a doubt that is still open though its group is back.
-func (e *Engine) doubtLate(ctx context.Context, old *member, d Doubt, cause error) {
+// doubtLate alarms about a doubt that is still open though the group of its number is
+// back.
+func (e *Engine) doubtLate(ctx context.Context, m *member, d Doubt, cause error) {
 	now := e.env.Now()
-	if old.backFor(now) < doubtPatience || now.Sub(d.Created) < doubtPatience {
+	if m.backFor(now) < doubtPatience || now.Sub(d.Created) < doubtPatience {
 		return
 	}
 	_, err := e.change(ctx, d.Winner, func(c *change, o *Order) (why, error) {

@@ -178,15 +178,9 @@ func (e *Engine) callRevoke(ctx context.Context, ch Channel, o Order) (RevokeAns
 
 // revokeNo is the number of an order's open revoke.
 func (e *Engine) revokeNo(ctx context.Context, no pay.OrderNo) (string, error) {
-	m, err := e.ownerOf(no)
+	revokes, err := e.revokesOf(ctx, no)
 	if err != nil {
-		return "", errUnknownTag(no, err)
-	}
-	ctx, cancel := e.env.WithTimeout(ctx, e.opts.CreateTimeout)
-	defer cancel()
-	revokes, err := m.ReadRevokes(ctx, no)
-	if err != nil {
-		return "", errGroupDown(m.ID(), no, err)
+		return "", err
 	}
 	if r, open := openRevoke(revokes); open {
 		return r.No, nil

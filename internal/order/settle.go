@@ -58,13 +58,12 @@ func (e *Engine) settle(ctx context.Context, due time.Time) (open Open) {
 			open.Waiting++ // what it holds cannot be read
 			continue
 		}
-		for _, other := range e.members {
+		// The holder too: with a tag that moved here there may have come what is about
+		// this very group.
+		for _, other := range e.everyGroup() {
 			if ctx.Err() != nil {
 				open.Failed++
 				return open
-			}
-			if other.ID() == holder.ID() {
-				continue
 			}
 			open.add(e.resolveDoubts(ctx, holder, other))
 			open.add(e.sweepHops(ctx, holder, other, due))
@@ -98,13 +97,11 @@ var errTooManyTwins = errors.New("too many twins in a row")
 // readPrimary reads an order under a lock on its group's primary, so that a row
 // whose commit is still waiting for a replica is waited for, not overlooked.
 func (e *Engine) readPrimary(ctx context.Context, no pay.OrderNo) (o Order, err error) {
-	m, err := e.ownerOf(no)
-	if err != nil {
-		return Order{}, err
-	}
-	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) (err error) {
-		o, err = tx.LockOrder(ctx, no)
-		return err
+	err = e.atOwner(ctx, no, func(ctx context.Context, m *member) error {
+		return e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) (err error) {
+			o, err = tx.LockOrder(ctx, no)
+			return err
+		})
 	})
 	return o, err
 }
@@ -132,7 +129,7 @@ func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.K
 			return err
 		}
 		if claim.State != shard.TagOwned {
-			return &Fault{Outcome: NotCommitted, Err: errNotOwned}
+			return &Fault{Outcome: NotCommitted, Err: ErrNotOwned}
 		}
 		return f(ctx, tx)
 	})
@@ -141,10 +138,14 @@ func (e *Engine) onTag(ctx context.Context, m *member, no pay.OrderNo, key pay.K
 // voidTwin moves a CREATED order to VOID in favour of its twin, by compare-and-set
 // on state and version. It reports false when the order has moved on.
 func (e *Engine) voidTwin(ctx context.Context, loser, winner pay.OrderNo, by pay.Mover) (done bool, err error) {
-	m, err := e.ownerOf(loser)
-	if err != nil {
-		return false, err
-	}
+	err = e.atOwner(ctx, loser, func(ctx context.Context, m *member) error {
+		done, err = e.voidTwinIn(ctx, m, loser, winner, by)
+		return err
+	})
+	return done && err == nil, err
+}
+
+func (e *Engine) voidTwinIn(ctx context.Context, m *member, loser, winner pay.OrderNo, by pay.Mover) (done bool, err error) {
 	err = e.onTag(ctx, m, loser, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		row, err := tx.LockOrder(ctx, loser)
 		if err != nil {

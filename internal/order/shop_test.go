@@ -216,7 +216,7 @@ func (s *shop) revokes(no pay.OrderNo) []order.Revoke {
 // task reads a task of an order; found is false where there is none.
 func (s *shop) task(kind order.TaskKind, no pay.OrderNo) (t order.Task, found bool) {
 	s.t.Helper()
-	t, err := s.bed.groups[no.Tag()-1].FindTask(s.ctx(), string(kind)+"-"+no.String())
+	t, err := s.bed.groups[no.Tag()-1].FindTask(s.ctx(), string(kind)+"-"+no.String(), no.Tag())
 	if err != nil && !errors.Is(err, order.ErrNotFound) {
 		s.t.Fatal(err)
 	}

@@ -2,19 +2,23 @@ package order
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"paytool/internal/pay"
+	"paytool/internal/shard"
 )
 
 // sweepHops asks one group for twins of the orders that hopped past it into the
 // holder, and returns what is left open. A hop is asked when the group is
 // back, and once more when no client can retry the key any longer: until then an
 // instance that did not know of the hop may still create a twin.
-func (e *Engine) sweepHops(ctx context.Context, holder, above *member, due time.Time) (open Open) {
+//
+// Who is asked is the group that has the orders created above, by now.
+func (e *Engine) sweepHops(ctx context.Context, holder *member, above shard.GroupID, due time.Time) (open Open) {
 	var after pay.OrderNo
 	for ctx.Err() == nil {
-		hops, err := holder.Hops(ctx, above.ID(), due, after, settleBatch)
+		hops, err := holder.Hops(ctx, above, due, after, settleBatch)
 		if err != nil {
 			e.log.Warn("hops not read", logGroup, holder.ID(), logErr, err)
 			open.Failed++
@@ -23,13 +27,14 @@ func (e *Engine) sweepHops(ctx context.Context, holder, above *member, due time.
 		if len(hops) == 0 {
 			return open
 		}
-		if e.out(above) {
+		heir, ok := e.heir(above)
+		if !ok || e.out(heir) {
 			open.Waiting += len(hops)
 			return open
 		}
-		left, err := e.sweepBatch(ctx, holder, above, hops)
+		left, err := e.sweepBatch(ctx, holder, heir, above, hops)
 		if err != nil {
-			e.log.Warn("sweep stopped", logGroup, above.ID(), logErr, err)
+			e.notYet("sweep stopped", err, logGroup, above)
 			open.Failed += len(hops)
 			return open
 		}
@@ -45,14 +50,14 @@ func (e *Engine) sweepHops(ctx context.Context, holder, above *member, due time.
 
 // sweepBatch asks for the keys of one batch in one statement and settles the
 // twins that it finds.
-func (e *Engine) sweepBatch(ctx context.Context, holder, above *member, hops []Hop) (left int, err error) {
+func (e *Engine) sweepBatch(ctx context.Context, holder, heir *member, above shard.GroupID, hops []Hop) (left int, err error) {
 	ctx, cancel := e.env.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	keys := make([]pay.Key, len(hops))
 	for i, h := range hops {
 		keys[i] = h.Key
 	}
-	rows, err := above.FindKeys(ctx, keys)
+	rows, err := heir.FindKeys(ctx, keys)
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +70,7 @@ func (e *Engine) sweepBatch(ctx context.Context, holder, above *member, hops []H
 	for _, h := range hops {
 		if err := e.sweepOne(ctx, h, twins[h.Key]); err != nil {
 			left++
-			e.log.Warn("twin not settled yet", logOrder, h.OrderNo, logKey, h.Key, logErr, err)
+			e.notYet("twin not settled yet", err, logOrder, h.OrderNo, logKey, h.Key)
 			continue
 		}
 		if h.Created.After(over) {
@@ -80,11 +85,11 @@ func (e *Engine) sweepBatch(ctx context.Context, holder, above *member, hops []H
 	return left, e.asked(ctx, holder, above, again, e.env.Now().Add(e.opts.Expiry))
 }
 
-func (e *Engine) asked(ctx context.Context, holder, above *member, orders []pay.OrderNo, next time.Time) error {
+func (e *Engine) asked(ctx context.Context, holder *member, above shard.GroupID, orders []pay.OrderNo, next time.Time) error {
 	if len(orders) == 0 {
 		return nil
 	}
-	return holder.AskedHops(ctx, above.ID(), orders, next)
+	return holder.AskedHops(ctx, above, orders, next)
 }
 
 // sweepOne settles the twins of one hopped order.
@@ -92,6 +97,14 @@ func (e *Engine) sweepOne(ctx context.Context, h Hop, rows []Order) error {
 	for _, twin := range rows {
 		if twin.No == h.OrderNo || twin.Attempt != h.Attempt {
 			continue
+		}
+		// The look may have met a copy that its owner has gone on without.
+		twin, err := e.readPrimary(ctx, twin.No)
+		if errors.Is(err, ErrNotFound) || (err == nil && twin.State == pay.Void) {
+			continue
+		}
+		if err != nil {
+			return err
 		}
 		hopped, err := e.livingTwin(ctx, h.OrderNo)
 		if err != nil {

@@ -106,28 +106,27 @@ func (e *Engine) CloseTask(ctx context.Context, id, by, note string) (Task, erro
 }
 
 func (e *Engine) closeTask(ctx context.Context, id string, no pay.OrderNo, by, note string) (Task, error) {
-	m, err := e.ownerOf(no)
-	if err != nil {
-		return Task{}, errUnknownTag(no, err)
-	}
-	var t Task
-	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
-		var err error
-		if t, err = tx.LockTask(ctx, id); err != nil || t.State == TaskDone {
+	return readAt(ctx, e, no, func(ctx context.Context, m *member) (t Task, err error) {
+		err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
+			var err error
+			if t, err = tx.LockTask(ctx, id); err != nil || t.State == TaskDone {
+				return err
+			}
+			t.State, t.Closed, t.ClosedBy, t.Note, t.Due = TaskDone, e.env.Now(), by, note, time.Time{}
+			t.Version++
+			_, err = tx.PutTask(ctx, t)
 			return err
-		}
-		t.State, t.Closed, t.ClosedBy, t.Note, t.Due = TaskDone, e.env.Now(), by, note, time.Time{}
-		t.Version++
-		_, err = tx.PutTask(ctx, t)
-		return err
+		})
+		return t, noTask(id, err)
 	})
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return t, &Error{Code: CodeNotFound, Outcome: NotCommitted, Message: "there is no task " + id, Hint: "see `paytool task list`", Err: err}
-	case err != nil:
-		return t, errGroupDown(m.ID(), no, err)
+}
+
+// noTask words an error that means that a task is not there.
+func noTask(id string, err error) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
 	}
-	return t, nil
+	return &Error{Code: CodeNotFound, Outcome: NotCommitted, Message: "there is no task " + id, Hint: "see `paytool task list`", Err: err}
 }
 
 func orderOfTask(id string) (pay.OrderNo, error) {
@@ -145,18 +144,10 @@ func (e *Engine) Task(ctx context.Context, id string) (Task, error) {
 	if err != nil {
 		return Task{}, err
 	}
-	m, err := e.ownerOf(no)
-	if err != nil {
-		return Task{}, errUnknownTag(no, err)
-	}
-	t, err := m.FindTask(ctx, id)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return t, &Error{Code: CodeNotFound, Outcome: NotCommitted, Message: "there is no task " + id, Hint: "see `paytool task list`", Err: err}
-	case err != nil:
-		return t, errGroupDown(m.ID(), no, err)
-	}
-	return t, nil
+	return readAt(ctx, e, no, func(ctx context.Context, m *member) (Task, error) {
+		t, err := m.FindTask(ctx, id, no.Tag())
+		return t, noTask(id, err)
+	})
 }
 
 // Tasks lists tasks of all groups by deadline, at most limit of each group, and
@@ -164,19 +155,16 @@ func (e *Engine) Task(ctx context.Context, id string) (Task, error) {
 func (e *Engine) Tasks(ctx context.Context, state TaskState, shadow bool, limit int) (all []Task, missing []shard.GroupID) {
 	ctx, cancel := e.env.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	tasks, missing := askEach(ctx, e, func(ctx context.Context, m *member) ([]Task, error) {
-		tasks, err := m.Tasks(ctx, state, shadow, limit)
-		return slices.DeleteFunc(tasks, func(t Task) bool { return !e.owns(m, t.OrderNo) }), err
-	})
-	all = slices.Concat(tasks...)
+	parts, missing, topo := askOwners(ctx, e, func(ctx context.Context, m *member) ([]Task, error) { return m.Tasks(ctx, state, shadow, limit) })
+	for _, p := range parts {
+		for _, t := range p.value {
+			if p.owns(topo, t.OrderNo) {
+				all = append(all, t)
+			}
+		}
+	}
 	slices.SortFunc(all, func(a, b Task) int {
 		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.ID, b.ID))
 	})
 	return all, missing
-}
-
-// owns reports whether an order's tag lies in a group now.
-func (e *Engine) owns(m *member, no pay.OrderNo) bool {
-	owner, err := e.ownerOf(no)
-	return err == nil && owner.ID() == m.ID()
 }

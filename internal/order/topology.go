@@ -23,6 +23,16 @@ func (e *Engine) followTopology(ctx context.Context) {
 	}
 }
 
+// keep calls the keeper at the pace of the topology, one call at a time.
+func (e *Engine) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = e.env.Sleep(ctx, reloadEvery) // the loop looks at the context itself
+		if ctx.Err() == nil {
+			e.opts.Keeper(ctx)
+		}
+	}
+}
+
 // Refresh reads the topology once. An engine that only reads needs no Run.
 func (e *Engine) Refresh(ctx context.Context) { e.reload(ctx) }
 

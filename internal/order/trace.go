@@ -44,49 +44,68 @@ func (e *Engine) Trace(ctx context.Context, no pay.OrderNo) (Trace, error) {
 	if err != nil {
 		return Trace{}, err
 	}
-	parts, missing := askEach(ctx, e, func(ctx context.Context, m *member) (Trace, error) {
-		part := Trace{Key: o.Key}
-		return part, part.collect(ctx, m)
+	parts, missing := askEach(ctx, e, func(ctx context.Context, m *member) (p keyPart, err error) {
+		p.group = m.ID()
+		if p.rows, err = m.KeyRows(ctx, o.Key); err == nil {
+			p.hops, err = m.KeyHops(ctx, o.Key)
+		}
+		return p, err
 	})
-	t := Trace{Key: o.Key, Missing: missing}
-	for _, part := range parts {
-		t.Attempts, t.Hops, t.Moves = append(t.Attempts, part.Attempts...), append(t.Hops, part.Hops...), append(t.Moves, part.Moves...)
-		t.Refunds, t.Revokes = append(t.Refunds, part.Refunds...), append(t.Revokes, part.Revokes...)
+	t := Trace{Key: o.Key}
+	var rows []Order
+	for _, p := range parts {
+		rows = append(rows, p.rows...)
 	}
+	t.Attempts, t.Missing = e.oneEach(ctx, rows)
+	t.Missing = append(t.Missing, missing...)
+	home := map[pay.OrderNo]shard.GroupID{}
+	for _, o := range t.Attempts {
+		home[o.No] = o.Group
+		if err := e.records(ctx, &t, o.No); err != nil {
+			t.Missing = append(t.Missing, o.Group)
+		}
+	}
+	for _, p := range parts {
+		for _, h := range p.hops {
+			if g, known := home[h.OrderNo]; g == p.group || !known {
+				t.Hops = append(t.Hops, h)
+			}
+		}
+	}
+	t.sort()
+	return t, nil
+}
+
+// keyPart is what one group has of a key.
+type keyPart struct {
+	group shard.GroupID
+	rows  []Order
+	hops  []Hop
+}
+
+// records adds what the owner of an order has about it.
+func (e *Engine) records(ctx context.Context, t *Trace, no pay.OrderNo) error {
+	moves, err := readAt(ctx, e, no, func(ctx context.Context, m *member) ([]Move, error) { return m.Moves(ctx, no) })
+	if err != nil {
+		return err
+	}
+	refunds, err := e.refundsOf(ctx, no)
+	if err != nil {
+		return err
+	}
+	revokes, err := e.revokesOf(ctx, no)
+	t.Moves, t.Refunds, t.Revokes = append(t.Moves, moves...), append(t.Refunds, refunds...), append(t.Revokes, revokes...)
+	return err
+}
+
+func (t *Trace) sort() {
+	slices.Sort(t.Missing)
+	t.Missing = slices.Compact(t.Missing)
 	slices.SortFunc(t.Attempts, func(a, b Order) int { return a.No.Compare(b.No) })
 	slices.SortStableFunc(t.Moves, func(a, b Move) int { return a.At.Compare(b.At) })
 	slices.SortFunc(t.Hops, func(a, b Hop) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Above, b.Above))
 	})
-	return t, nil
-}
-
-func (t *Trace) collect(ctx context.Context, m *member) error {
-	rows, err := m.KeyRows(ctx, t.Key)
-	if err != nil {
-		return err
-	}
-	hops, err := m.KeyHops(ctx, t.Key)
-	if err != nil {
-		return err
-	}
-	t.Attempts, t.Hops = append(t.Attempts, rows...), append(t.Hops, hops...)
-	for _, o := range rows {
-		moves, err := m.Moves(ctx, o.No)
-		if err != nil {
-			return err
-		}
-		refunds, err := m.ReadRefunds(ctx, o.No)
-		if err != nil {
-			return err
-		}
-		revokes, err := m.ReadRevokes(ctx, o.No)
-		if err != nil {
-			return err
-		}
-		t.Moves, t.Refunds, t.Revokes = append(t.Moves, moves...), append(t.Refunds, refunds...), append(t.Revokes, revokes...)
-	}
-	return nil
 }
 
 type moveJSON struct {

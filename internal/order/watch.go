@@ -117,7 +117,17 @@ func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
 	}
 	slow, cancel := e.env.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	if err := m.Prepare(slow, m.weight()); err != nil {
+	birth := shard.Birth{State: shard.GroupActive, Weight: m.weight(), Epoch: 1}
+	if err != nil { // it may have no rows yet
+		if birth, err = e.birth(slow, m); err != nil {
+			if !errors.Is(m.refused, shard.ErrNumberUsed) {
+				e.log.Error("a new group is not taken", logGroup, m.ID(), logErr, err)
+			}
+			m.refused = err
+			return failedJoin(err)
+		}
+	}
+	if err := m.PrepareAs(slow, birth); err != nil {
 		return failedJoin(err)
 	}
 	info, err := m.Info(slow)
@@ -134,6 +144,22 @@ func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
 	}
 	m.hold(lease)
 	return ProbeAnswer{}
+}
+
+// birth asks all other groups how a new one begins.
+func (e *Engine) birth(ctx context.Context, m *member) (shard.Birth, error) {
+	others := make([]shard.Report, len(e.members))
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		if e.members[i] == m {
+			return
+		}
+		ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+		defer cancel()
+		if info, err := e.members[i].Info(ctx); err == nil {
+			others[i] = info
+		}
+	})
+	return shard.BirthOf(m.ID(), m.weight(), e.groupIDs(), others...)
 }
 
 func failedJoin(err error) ProbeAnswer {

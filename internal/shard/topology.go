@@ -55,6 +55,9 @@ type Report struct {
 	Claims     []Claim
 	// Changed is when state or weight were last changed; zero if they never were.
 	Changed time.Time
+	// Founders are the groups that the fleet was planned with, as the group was told when
+	// it was prepared; empty where nobody said so.
+	Founders []GroupID
 }
 
 // Group is one group of the topology.

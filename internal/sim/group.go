@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,25 +59,26 @@ func (l *link) write(ctx context.Context, plan func(s *server) (apply func(), er
 
 func (l *link) ID() shard.GroupID { return l.srv.id }
 
-func (l *link) Prepare(ctx context.Context, weight int) error {
+func (l *link) PrepareAs(ctx context.Context, b shard.Birth) error {
 	return l.write(ctx, func(s *server) (func(), error) {
 		if s.prepared {
 			return nil, nil
 		}
-		return func() { s.prepare(weight) }, nil
+		return func() { s.prepare(b) }, nil
 	})
 }
 
 // prepare writes the group's own rows: it is number id, and owns the tag of that
 // number.
-func (s *server) prepare(weight int) {
+func (s *server) prepare(b shard.Birth) {
 	if s.prepared {
 		return
 	}
 	s.prepared = true
-	s.report = shard.Report{Group: s.id, State: shard.GroupActive, Weight: weight, Epoch: 1, PrimaryUID: fmt.Sprintf("uid-%d", s.id)}
+	s.truth.saw("born_" + string(b.State))
+	s.report = shard.Report{Group: s.id, State: b.State, Weight: b.Weight, Epoch: b.Epoch, PrimaryUID: fmt.Sprintf("uid-%d", s.id), Founders: b.Founders}
 	tag := pay.Tag(s.id)
-	s.tags[tag] = &tagRow{claim: shard.Claim{Tag: tag, Group: s.id, State: shard.TagOwned, Epoch: 1}}
+	s.tags[tag] = &tagRow{claim: shard.Claim{Tag: tag, Group: s.id, State: shard.TagOwned, Epoch: b.Epoch}}
 }
 
 var errNoSchema = errors.New("table group_info does not exist")
@@ -218,6 +220,8 @@ func (l *link) Find(ctx context.Context, no pay.OrderNo, down bool) (o order.Ord
 	err = l.call(ctx, &request{kind: reading, replica: down, run: func(r *request) bool {
 		s := l.srv
 		switch row := s.orders[no]; {
+		case s.moved(no.Tag()) && (r.replica || !s.down && !s.frozen):
+			r.answer(notOwned(s.tags[no.Tag()].claim))
 		case row != nil:
 			o = *row
 			r.answer(nil)
@@ -235,7 +239,7 @@ func (l *link) Doubts(ctx context.Context, old shard.GroupID, limit int) (doubts
 	err = l.read(ctx, func(s *server) {
 		doubts = nil
 		for _, d := range s.doubts {
-			if d.how == "" && d.OldGroup == old && len(doubts) < limit {
+			if d.how == "" && d.OldGroup == old && len(doubts) < limit && !s.moved(d.Winner.Tag()) {
 				doubts = append(doubts, d.Doubt)
 			}
 		}
@@ -243,10 +247,52 @@ func (l *link) Doubts(ctx context.Context, old shard.GroupID, limit int) (doubts
 	return doubts, err
 }
 
-func (l *link) SettleDoubt(ctx context.Context, no pay.OrderNo, how order.Settlement, _ time.Time) error {
-	return l.write(ctx, func(s *server) (func(), error) {
-		return func() { s.settle(no, how) }, nil
+func (l *link) SettleDoubt(ctx context.Context, d order.Doubt, how order.Settlement, _ time.Time) error {
+	return l.inTag(ctx, d.Winner.Tag(), func(s *server) { s.settle(d.OrderNo, how) })
+}
+
+// inTag is a write of the store's own under a tag's lock: begin, lock, write, commit.
+func (l *link) inTag(ctx context.Context, tag pay.Tag, apply func(s *server)) error {
+	t, err := l.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback()
+	if err := t.own(ctx, tag); err != nil {
+		return err
+	}
+	err = t.call(ctx, func(s *server, r *request) bool {
+		if s.readOnly {
+			r.answer(s.refuseWrite())
+			return false
+		}
+		t.work = append(t.work, func() { apply(s) })
+		r.answer(nil)
+		return false
 	})
+	if err != nil {
+		return err
+	}
+	return t.Commit(ctx)
+}
+
+// own locks a tag and refuses one that takes no writes here.
+func (t *tx) own(ctx context.Context, tag pay.Tag) error {
+	claim, _, err := t.LockTag(ctx, tag, pay.Key{})
+	if err == nil && claim.State != shard.TagOwned {
+		err = notOwned(claim)
+	}
+	return err
+}
+
+func notOwned(c shard.Claim) error {
+	return &order.Fault{Outcome: order.NotCommitted, Err: fmt.Errorf("tag %d is %q: %w", c.Tag, c.State, order.ErrNotOwned)}
+}
+
+// moved reports whether the group has given a tag away, or not had it yet.
+func (s *server) moved(tag pay.Tag) bool {
+	row := s.tags[tag]
+	return row != nil && row.claim.State == shard.TagMoved
 }
 
 func (s *server) settle(no pay.OrderNo, how order.Settlement) {
@@ -265,7 +311,7 @@ func (l *link) OpenDoubts(ctx context.Context) (n int, err error) {
 
 func (s *server) openDoubts() (n int) {
 	for _, d := range s.doubts {
-		if d.how == "" {
+		if d.how == "" && !s.moved(d.Winner.Tag()) {
 			n++
 		}
 	}
@@ -279,7 +325,7 @@ func (l *link) HopsSince(ctx context.Context, since time.Time, limit int) (hops 
 	err = l.read(ctx, func(s *server) {
 		var found []*order.Hop
 		for i := range s.ledger { // long, and asked for all the time
-			if h := &s.ledger[i]; !h.Created.Before(since) {
+			if h := &s.ledger[i]; !h.Created.Before(since) && !s.moved(h.OrderNo.Tag()) {
 				found = append(found, h)
 			}
 		}
@@ -293,7 +339,7 @@ func (l *link) Hops(ctx context.Context, above shard.GroupID, due time.Time, aft
 	err = l.read(ctx, func(s *server) {
 		hops = nil
 		for _, h := range s.hops[above] {
-			if !h.Due.After(due) && (after.IsZero() || h.OrderNo.Compare(after) > 0) {
+			if !h.Due.After(due) && !s.moved(h.OrderNo.Tag()) && (after.IsZero() || h.OrderNo.Compare(after) > 0) {
 				hops = append(hops, *h)
 			}
 		}
@@ -303,9 +349,19 @@ func (l *link) Hops(ctx context.Context, above shard.GroupID, due time.Time, aft
 }
 
 func (l *link) AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error {
-	return l.write(ctx, func(s *server) (func(), error) {
-		return func() { s.asked(above, orders, next) }, nil
-	})
+	byTag := map[pay.Tag][]pay.OrderNo{}
+	for _, no := range orders {
+		byTag[no.Tag()] = append(byTag[no.Tag()], no)
+	}
+	var held error
+	for _, tag := range slices.Sorted(maps.Keys(byTag)) {
+		err := l.inTag(ctx, tag, func(s *server) { s.asked(above, byTag[tag], next) })
+		if err != nil && !errors.Is(err, order.ErrNotOwned) {
+			return err
+		}
+		held = cmp.Or(held, err)
+	}
+	return held
 }
 
 func (s *server) asked(above shard.GroupID, orders []pay.OrderNo, next time.Time) {

@@ -35,7 +35,7 @@ func benchedWith(t *testing.T, seed uint64, story func(b *bench)) {
 	playing(t, seed, func(e *venv, ctx *vctx) {
 		s := newServer(1, e.clock, newTruth(0, e.clock))
 		s.truth.servers = []*server{s}
-		s.prepare(100)
+		s.prepare(shard.Birth{State: shard.GroupActive, Weight: 100, Epoch: 1})
 		story(&bench{T: t, venv: e, s: s, a: &link{srv: s, life: &life{}}, b: &link{srv: s, life: &life{}}, ctx: ctx})
 	})
 }

@@ -2,13 +2,11 @@ package sim
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
-	"paytool/internal/shard"
 )
 
 // guardShare is the part of the guard's time that the primary gets before the
@@ -52,7 +50,7 @@ func (l *link) DueOrders(ctx context.Context, q order.DueQuery) (due []order.Ord
 	err = l.call(ctx, &request{kind: reading, replica: q.Down, run: func(r *request) bool {
 		due = nil
 		for _, row := range l.srv.orders {
-			if isDue(row.Due, q.Now) && slices.Contains(q.States, row.State) && (q.Channels == nil || slices.Contains(q.Channels, row.Channel)) {
+			if isDue(row.Due, q.Now) && !l.srv.moved(row.No.Tag()) && slices.Contains(q.States, row.State) && (q.Channels == nil || slices.Contains(q.Channels, row.Channel)) {
 				due = append(due, *row)
 			}
 		}
@@ -75,11 +73,7 @@ func (l *link) Expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, no
 		return 0, err
 	}
 	defer t.Rollback()
-	claim, _, err := t.LockTag(ctx, tag, pay.Key{})
-	if err == nil && claim.State != shard.TagOwned {
-		err = &order.Fault{Outcome: order.NotCommitted, Err: fmt.Errorf("tag %d is %s", tag, claim.State)}
-	}
-	if err == nil {
+	if err = t.own(ctx, tag); err == nil {
 		n, err = t.expire(ctx, orders, now, opID)
 	}
 	if err == nil {

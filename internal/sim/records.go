@@ -173,7 +173,7 @@ func (l *link) DueRefunds(ctx context.Context, now time.Time, limit int) (due []
 		due = nil
 		for _, all := range s.refunds {
 			for _, row := range all {
-				if isDue(row.Due, now) {
+				if isDue(row.Due, now) && !s.moved(row.OrderNo.Tag()) {
 					due = append(due, *row)
 				}
 			}
@@ -189,7 +189,7 @@ func (l *link) DueTasks(ctx context.Context, now time.Time, limit int) (due []or
 	err = l.read(ctx, func(s *server) {
 		due = nil
 		for _, row := range s.tasks {
-			if isDue(row.Due, now) {
+			if isDue(row.Due, now) && !s.moved(row.OrderNo.Tag()) {
 				due = append(due, *row)
 			}
 		}

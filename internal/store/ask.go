@@ -29,6 +29,9 @@ func askInTurn[T any](ctx context.Context, nodes []*node, doing string, read fun
 			return answer, nil
 		}
 		err = n.fail(doing, err, beforeCommit)
+		if errors.Is(err, order.ErrNotOwned) { // a replica that has not heard of it would answer
+			return answer, err
+		}
 		if failed != nil {
 			err = fmt.Errorf("%w; %w", failed, err)
 		}

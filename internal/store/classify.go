@@ -125,6 +125,8 @@ func diagnose(err error) (cause shard.Cause, definite bool) {
 	switch {
 	case errors.As(err, &stale):
 		return shard.StalePrimary, true
+	case errors.Is(err, order.ErrNotOwned):
+		return "", true
 	case errors.As(err, &answer):
 		return diagnoseAnswer(answer)
 	}

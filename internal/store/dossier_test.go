@@ -48,7 +48,7 @@ func checkDossiers(t *testing.T, b *bed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.exec(0, "INSERT INTO "+b.schema+"group_state VALUES (2, ?, 2)", shard.TagMoved)
+	b.exec(0, "INSERT INTO "+b.schema+"group_state (tag, state, epoch) VALUES (2, ?, 2)", shard.TagMoved)
 	gone := map[int]bool{0: true, dossierPage - 1: true, dossierPage: true, rows - 1: true} // the first, the last and around the end of a page
 	for i := range gone {
 		b.exec(0, "DELETE FROM "+b.schema+"orders WHERE order_no=?", number(t, i).String())

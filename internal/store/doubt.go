@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"paytool/internal/order"
@@ -19,7 +22,7 @@ func (g *Group) Doubts(ctx context.Context, old shard.GroupID, limit int) ([]ord
 
 func (g *Group) readDoubts(ctx context.Context, old shard.GroupID, limit int) ([]order.Doubt, error) {
 	rows, err := g.primary().db.QueryContext(ctx, `SELECT order_no, old_group, merchant_id, merchant_order_no, attempt, amount_fen, shadow, winner, created_ms
-FROM doubts WHERE old_group=? AND settled_ms=0 ORDER BY created_ms, order_no LIMIT ?`, old, limit)
+FROM doubts WHERE old_group=? AND settled_ms=0 AND `+ofOwnTags+` ORDER BY created_ms, order_no LIMIT ?`, old, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -42,28 +45,34 @@ FROM doubts WHERE old_group=? AND settled_ms=0 ORDER BY created_ms, order_no LIM
 	return doubts, rows.Err()
 }
 
-// SettleDoubt closes a doubt. The first settlement stays.
-func (g *Group) SettleDoubt(ctx context.Context, no pay.OrderNo, how order.Settlement, at time.Time) error {
-	_, err := g.primary().db.ExecContext(ctx, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, no.String())
-	return g.primary().fail(fmt.Sprintf("settle the doubt about order %s", no), err, atCommit)
+// SettleDoubt closes a doubt, under the lock of its winner's tag, with which it lies.
+// The first settlement stays. It is refused with order.ErrNotOwned while the tag takes
+// no writes here.
+func (g *Group) SettleDoubt(ctx context.Context, d order.Doubt, how order.Settlement, at time.Time) error {
+	doing := fmt.Sprintf("settle the doubt about order %s", d.OrderNo)
+	return g.inTag(ctx, d.Winner.Tag(), doing, func(t *tx) error {
+		t.touch(d.Winner)
+		_, err := t.exec(ctx, doing, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, d.OrderNo.String())
+		return err
+	})
 }
 
 // OpenDoubts counts the doubts that are not settled.
 func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
-	err = g.primary().db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0").Scan(&n)
+	err = g.primary().db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0 AND "+ofOwnTags).Scan(&n)
 	return n, g.primary().fail("count open doubts", err, beforeCommit)
 }
 
 // Hops lists open hops past a group whose time has come, by order number.
 func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]order.Hop, error) {
-	hops, err := readHops(ctx, g.primary().db, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
+	hops, err := readHops(ctx, g.primary().db, "above_group=? AND closed=0 AND due_ms<=? AND order_no>? AND "+ofOwnTags+" ORDER BY order_no LIMIT ?", above, toMS(due), after.String(), limit)
 	return hops, g.primary().fail(fmt.Sprintf("list hops past group %d", above), err, beforeCommit)
 }
 
 // HopsSince lists the hops dated at a time or later, open or closed, the oldest
 // first.
 func (g *Group) HopsSince(ctx context.Context, since time.Time, limit int) ([]order.Hop, error) {
-	hops, err := readHops(ctx, g.primary().db, "created_ms>=? ORDER BY created_ms LIMIT ?", toMS(since), limit)
+	hops, err := readHops(ctx, g.primary().db, "created_ms>=? AND "+ofOwnTags+" ORDER BY created_ms LIMIT ?", toMS(since), limit)
 	return hops, g.primary().fail("read the hop ledger", err, beforeCommit)
 }
 
@@ -80,26 +89,39 @@ func scanHop(row scanner) (h order.Hop, err error) {
 	return h, errors.Join(err, h.OrderNo.UnmarshalText([]byte(no)))
 }
 
-// ordersAtOnce bounds the order numbers of one statement.
+// ordersAtOnce bounds the order numbers of one transaction.
 const ordersAtOnce = 500
 
 // AskedHops sets when the group above is asked again about orders; a zero time
-// closes their hops, and a closed hop stays closed. Large lists are written in
-// several statements, each of which stands on its own.
+// closes their hops, and a closed hop stays closed. Large lists are written in several
+// transactions, each under the lock of one tag. Those of a tag that takes no writes
+// here stay as they are, and order.ErrNotOwned is returned once the others are written.
 func (g *Group) AskedHops(ctx context.Context, above shard.GroupID, orders []pay.OrderNo, next time.Time) error {
-	for len(orders) > 0 {
-		n := min(len(orders), ordersAtOnce)
-		args := make([]any, 0, n+3)
-		args = append(args, toMS(next), next.IsZero(), above)
-		for _, no := range orders[:n] {
-			args = append(args, no.String())
-		}
-		query := `UPDATE hops SET due_ms=?, closed=? WHERE above_group=? AND closed=0 AND order_no IN ` + tuples(1, n) //nolint:gosec // placeholders
-		_, err := g.primary().db.ExecContext(ctx, query, args...)
-		if err != nil {
-			return g.primary().fail(fmt.Sprintf("record that group %d was asked about %d orders", above, n), err, atCommit)
-		}
-		orders = orders[n:]
+	byTag := map[pay.Tag][]pay.OrderNo{}
+	for _, no := range orders {
+		byTag[no.Tag()] = append(byTag[no.Tag()], no)
 	}
-	return nil
+	var held error
+	for _, tag := range slices.Sorted(maps.Keys(byTag)) {
+		for these := range slices.Chunk(byTag[tag], ordersAtOnce) {
+			doing := fmt.Sprintf("record that group %d was asked about %d orders", above, len(these))
+			err := g.inTag(ctx, tag, doing, func(t *tx) error { return t.asked(ctx, doing, above, these, next) })
+			if err != nil && !errors.Is(err, order.ErrNotOwned) {
+				return err
+			}
+			held = cmp.Or(held, err)
+		}
+	}
+	return held
+}
+
+func (t *tx) asked(ctx context.Context, doing string, above shard.GroupID, orders []pay.OrderNo, next time.Time) error {
+	t.touch(orders...)
+	args := make([]any, 0, len(orders)+3)
+	args = append(args, toMS(next), next.IsZero(), above)
+	for _, no := range orders {
+		args = append(args, no.String())
+	}
+	_, err := t.exec(ctx, doing, `UPDATE hops SET due_ms=?, closed=? WHERE above_group=? AND closed=0 AND order_no IN `+tuples(1, len(orders)), args...)
+	return err
 }

@@ -38,11 +38,11 @@ func checkDoubts(t *testing.T, b *bed) {
 		t.Errorf("the oldest three (-want +got):\n%s", d)
 	}
 	for range 2 { // the second time changes nothing
-		if err := b.group.SettleDoubt(ctx, all[0].OrderNo, order.Voided, t0); err != nil {
+		if err := b.group.SettleDoubt(ctx, all[0], order.Voided, t0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.group.SettleDoubt(ctx, all[0].OrderNo, order.Kept, t0); err != nil {
+	if err := b.group.SettleDoubt(ctx, all[0], order.Kept, t0); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.count("doubts WHERE settlement=? AND tag=1", order.Voided); n != 1 {

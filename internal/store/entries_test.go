@@ -130,7 +130,7 @@ func TestEntriesWhileATagMoves(t *testing.T) { onEachKind(t, checkEntriesWhileAT
 
 func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 	want := b.bookEntries()
-	b.exec(0, "INSERT INTO "+b.schema+"group_state VALUES (3, ?, 2)", shard.TagFenced)
+	b.exec(0, "INSERT INTO "+b.schema+"group_state (tag, state, epoch) VALUES (3, ?, 2)", shard.TagFenced)
 	if _, err := b.entries(b.ctx()); !errors.Is(err, errFenced) {
 		t.Errorf("a tag is fenced: %v", err)
 	}

@@ -106,15 +106,15 @@ func (g *Group) take(ctx context.Context, s slot, exists bool, holder, name stri
 		l.Floor = s.floor // its own high-water second is no bar to the holder
 	}
 	if !exists {
-		_, err := g.primary().db.ExecContext(ctx, `INSERT INTO instances (slot, holder, name, n, at_ms, until_ms, floor_s, high_s, epoch)
-VALUES (?, ?, ?, 0, ?, ?, 0, 0, 0)`, s.number, holder, name, toMS(now), toMS(until))
+		_, err := g.primary().db.ExecContext(ctx, `INSERT INTO instances (slot, holder, recorder, name, n, at_ms, until_ms, floor_s, high_s, epoch)
+VALUES (?, ?, ?, ?, 0, ?, ?, 0, 0, 0)`, s.number, holder, holder, name, toMS(now), toMS(until))
 		if isAnswer(err, errDuplicate) {
 			return l, false, nil
 		}
 		return l, err == nil, err
 	}
-	n, err := affected(g.primary().db.ExecContext(ctx, `UPDATE instances SET holder=?, name=?, at_ms=?, until_ms=?, floor_s=?, epoch=0
-WHERE slot=? AND holder=? AND until_ms=? AND high_s=?`, holder, name, toMS(now), toMS(until), l.Floor, s.number, s.holder, s.untilMS, s.high))
+	n, err := affected(g.primary().db.ExecContext(ctx, `UPDATE instances SET holder=?, recorder=?, name=?, at_ms=?, until_ms=?, floor_s=?, epoch=0
+WHERE slot=? AND holder=? AND until_ms=? AND high_s=?`, holder, holder, name, toMS(now), toMS(until), l.Floor, s.number, s.holder, s.untilMS, s.high))
 	return l, n == 1, err
 }
 

@@ -167,7 +167,7 @@ func TestLeaseWhenAllSlotsAreTaken(t *testing.T) { onEachKind(t, checkLeaseWhenA
 
 func checkLeaseWhenAllSlotsAreTaken(t *testing.T, b *bed) {
 	for i := range 100 {
-		b.exec(0, "INSERT INTO "+b.schema+"instances VALUES (?, ?, '', 0, 0, ?, 0, 0, 0)", i, fmt.Sprint("h", i), t0.Add(leaseTime).UnixMilli())
+		b.exec(0, "INSERT INTO "+b.schema+"instances (slot, holder, name, n, at_ms, until_ms, floor_s, high_s, epoch) VALUES (?, ?, '', 0, 0, ?, 0, 0, 0)", i, fmt.Sprint("h", i), t0.Add(leaseTime).UnixMilli())
 	}
 	_, err := b.group.Lease(b.ctx(), "late", "test", 3, t0, t0.Add(leaseTime))
 	var f *order.Fault

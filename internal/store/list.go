@@ -34,7 +34,7 @@ func listWhere(q order.ListQuery) (where string, args []any) {
 	if state == pay.None {
 		state, compare = pay.Void, " AND state<>?"
 	}
-	return where + compare + " AND shadow=? ORDER BY created_ms DESC, order_no DESC LIMIT ?", append(args, state, q.Shadow, q.Limit)
+	return where + compare + " AND shadow=? AND " + ofOwnTags + " ORDER BY created_ms DESC, order_no DESC LIMIT ?", append(args, state, q.Shadow, q.Limit)
 }
 
 const keyRowsWhere = "merchant_id=? AND merchant_order_no=? ORDER BY attempt, order_no"

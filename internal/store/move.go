@@ -9,7 +9,6 @@ import (
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
-	"paytool/internal/shard"
 )
 
 const (
@@ -25,6 +24,7 @@ WHERE order_no=? AND state=? AND version=?`
 // life (a supplement) answers ErrDuplicateKey where another row has taken its
 // place.
 func (t *tx) Move(ctx context.Context, before, after order.Order, m order.Move) (bool, error) {
+	t.touch(before.No)
 	n, err := t.exec(ctx, fmt.Sprintf("move order %s from %s to %s", before.No, before.State, after.State), moveOrderSQL,
 		after.State, live(after.State), after.Refunded, after.Channel, after.Account, after.ChannelTradeNo, after.TerminalID, after.Subject,
 		toMS(after.PaidAt), toMS(after.Updated), after.TwinOf.String(), after.RiskDouble, toMS(after.SendBy), toMS(after.Due), after.Tries, after.OpID,
@@ -45,8 +45,9 @@ func (t *tx) recordMove(ctx context.Context, merchant string, m order.Move) erro
 // Moves lists the moves of an order on the primary, the oldest first. Those that a
 // program without payments wrote have no states.
 func (g *Group) Moves(ctx context.Context, no pay.OrderNo) ([]order.Move, error) {
-	moves, err := readAll(ctx, g.primary().db, scanMove, "SELECT "+moveWords+" FROM outbox WHERE order_no=? ORDER BY version, id", no.String())
-	return moves, g.primary().fail(fmt.Sprintf("read the moves of order %s", no), err, beforeCommit)
+	n, doing := g.primary(), fmt.Sprintf("read the moves of order %s", no)
+	moves, err := ofOrder(ctx, n, no, scanMove, "SELECT "+moveWords+" FROM outbox WHERE order_no=? ORDER BY version, id")
+	return moves, n.fail(doing, err, beforeCommit)
 }
 
 // moveWords are what scanMove reads.
@@ -76,7 +77,7 @@ func (g *Group) DueOrders(ctx context.Context, q order.DueQuery) ([]order.Order,
 			args = append(args, c)
 		}
 	}
-	where += " ORDER BY due_ms, order_no LIMIT ?"
+	where += " AND " + ofOwnTags + " ORDER BY due_ms, order_no LIMIT ?"
 	nodes := []*node{g.primary()}
 	if q.Down {
 		nodes = slices.Concat(g.replicas(), nodes)
@@ -86,22 +87,13 @@ func (g *Group) DueOrders(ctx context.Context, q order.DueQuery) ([]order.Order,
 	})
 }
 
-var errTagNotOwned = errors.New("the group does not own the tag (now); read the topology again")
-
 // Expire closes orders by one compare-and-set and records their moves. Its fault
 // is NotCommitted where the group does not own the tag.
 func (g *Group) Expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, now time.Time, opID string) (n int, err error) {
 	if len(orders) == 0 {
 		return 0, nil
 	}
-	err = g.inTx(ctx, func(t *tx) error {
-		claim, _, err := t.LockTag(ctx, tag, pay.Key{})
-		if err != nil {
-			return err
-		}
-		if claim.State != shard.TagOwned {
-			return &order.Fault{Outcome: order.NotCommitted, Err: fmt.Errorf("expire orders of tag %d on %s: %w", tag, t.node.name, errTagNotOwned)}
-		}
+	err = g.inTag(ctx, tag, fmt.Sprintf("expire orders of tag %d", tag), func(t *tx) (err error) {
 		n, err = t.expire(ctx, tag, orders, now, opID)
 		return err
 	})
@@ -113,6 +105,7 @@ func (g *Group) Expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, n
 
 func (t *tx) expire(ctx context.Context, tag pay.Tag, orders []pay.OrderNo, now time.Time, opID string) (int, error) {
 	doing := fmt.Sprintf("expire %d orders of tag %d", len(orders), tag)
+	t.touch(orders...)
 	in, these := " WHERE tag=? AND order_no IN "+tuples(1, len(orders)), []any{tag}
 	for _, no := range orders {
 		these = append(these, no.String())

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -12,14 +13,19 @@ import (
 	"paytool/internal/shard"
 )
 
-// Prepare brings the schema up to date and writes the group's own rows where
-// there are none. On a group that is ready it only reads. It is safe to call from
-// several instances at once.
+// Prepare is PrepareAs for a group that begins a fleet alone, for tools and tests.
+func (g *Group) Prepare(ctx context.Context, weight int) error {
+	return g.PrepareAs(ctx, shard.Birth{State: shard.GroupActive, Weight: weight, Epoch: 1, Founders: []shard.GroupID{g.id}})
+}
+
+// PrepareAs brings the schema up to date and writes the group's own rows where there
+// are none: that is how it begins. On a group that is ready it only reads. It is safe
+// to call from several instances at once; the first one's birth counts.
 //
 // It refuses, as a fault: a server with read_only on (read_only), a server whose
 // rows name another group or another primary (stale_primary), and a schema that
 // is too new (unknown, a *SchemaError).
-func (g *Group) Prepare(ctx context.Context, weight int) error {
+func (g *Group) PrepareAs(ctx context.Context, b shard.Birth) error {
 	const doing = "prepare the group"
 	conn, err := g.primary().db.Conn(ctx)
 	if err != nil {
@@ -41,7 +47,7 @@ func (g *Group) Prepare(ctx context.Context, weight int) error {
 	if err != nil {
 		return g.primary().fail(doing, err, atCommit)
 	}
-	if err := g.claimServer(ctx, conn, server.uid, weight); err != nil {
+	if err := g.claimServer(ctx, conn, server.uid, b); err != nil {
 		return g.primary().fail(doing, err, atCommit)
 	}
 	return nil
@@ -49,7 +55,7 @@ func (g *Group) Prepare(ctx context.Context, weight int) error {
 
 // claimServer checks that the rows are this group's and this server's, and
 // writes them into an empty group.
-func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, weight int) error {
+func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, b shard.Birth) error {
 	err := g.checkServer(ctx, conn, uid)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -59,10 +65,13 @@ func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, wei
 		return err
 	}
 	defer tx.Rollback()
-	_, err = tx.ExecContext(ctx, "INSERT INTO group_info (id, group_id, state, weight, epoch, changed_ms, primary_uid) VALUES (1, ?, ?, ?, 1, 0, ?)",
-		g.id, shard.GroupActive, weight, uid)
+	_, err = tx.ExecContext(ctx, "INSERT INTO group_info (id, group_id, state, weight, epoch, changed_ms, primary_uid) VALUES (1, ?, ?, ?, ?, 0, ?)",
+		g.id, b.State, b.Weight, b.Epoch, uid)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT INTO group_state (tag, state, epoch) VALUES (?, ?, 1)", pay.Tag(g.id), shard.TagOwned)
+		_, err = tx.ExecContext(ctx, "INSERT INTO group_state (tag, state, epoch) VALUES (?, ?, ?)", pay.Tag(g.id), shard.TagOwned, b.Epoch)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO base_data (kind, id, version, body, updated_ms) VALUES (?, ?, 1, ?, 0)", foundersKind, foundersID, foundersText(b.Founders))
 	}
 	if err == nil {
 		err = tx.Commit()
@@ -125,7 +134,8 @@ func (g *Group) Info(ctx context.Context) (shard.Report, error) {
 
 func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, err error) {
 	rows, err := g.primary().db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.primary_uid, `+uidColumn+`,
-  COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0)
+  COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0),
+  COALESCE((SELECT b.body FROM base_data b WHERE b.kind='`+foundersKind+`' AND b.id='`+foundersID+`' AND b.version=1), '')
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
 	if err != nil {
 		return info, "", err
@@ -134,7 +144,12 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 	for rows.Next() {
 		var c shard.Claim
 		var changed int64
-		if err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch); err != nil {
+		var founders string
+		err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch, &founders)
+		if err == nil {
+			info.Founders, err = parseFounders(founders)
+		}
+		if err != nil {
 			return info, "", err
 		}
 		if changed > 0 {
@@ -152,6 +167,27 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 		return info, "", errNotPrepared
 	}
 	return info, uid, nil
+}
+
+// The founders lie in the base data, as JSON: written once, with the group's first rows.
+const (
+	foundersKind = "fleet"
+	foundersID   = "founders"
+)
+
+func foundersText(founders []shard.GroupID) string {
+	text, _ := json.Marshal(founders) // numbers only
+	return string(text)
+}
+
+func parseFounders(text string) (founders []shard.GroupID, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(text), &founders); err != nil {
+		return nil, fmt.Errorf("the founders of the fleet in base_data: %w", err)
+	}
+	return founders, nil
 }
 
 var errNotPrepared = errors.New("no engine has prepared this group yet; start one, or check that the dsn names the right database")

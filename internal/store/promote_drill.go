@@ -24,6 +24,7 @@ func (g *Group) Touch(ctx context.Context, no pay.OrderNo, at time.Time) error {
 		if claim.State != shard.TagOwned {
 			return fmt.Errorf("%s on %s: tag %d is %q there", doing, t.node.name, no.Tag(), claim.State)
 		}
+		t.touch(no)
 		n, err := t.exec(ctx, doing, "UPDATE orders SET updated_ms=? WHERE order_no=? AND shadow=1", toMS(at), no.String())
 		if err == nil && n != 1 {
 			err = notFound(no, t.node.name)

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"paytool/internal/order"
 	"paytool/internal/pay"
 )
 
@@ -34,15 +36,31 @@ func (g *Group) CountShadow(ctx context.Context, before time.Time) (int, error) 
 	})
 }
 
-// PurgeShadow deletes shadow orders of the tags that the group owns, the oldest
-// first, in transactions of at most 200. After an error it says how many were
-// deleted for sure.
-func (g *Group) PurgeShadow(ctx context.Context, before time.Time, limit int) (int, error) {
-	deleted := 0
+// PurgeShadow deletes shadow orders of the tags that the group owns, tag by tag and
+// the oldest first, in transactions of at most 200. After an error it says how many
+// were deleted for sure. A tag that is fenced meanwhile is left to a later call.
+func (g *Group) PurgeShadow(ctx context.Context, before time.Time, limit int) (deleted int, err error) {
+	tags, err := readAll(ctx, g.primary().db, scanValue[pay.Tag], ownedTagsSQL)
+	if err != nil {
+		return 0, g.primary().fail(purging, err, beforeCommit)
+	}
+	for _, tag := range tags {
+		n, err := g.purgeTag(ctx, tag, before, limit-deleted)
+		deleted += n
+		if err != nil && !errors.Is(err, order.ErrNotOwned) {
+			return deleted, err
+		}
+	}
+	return deleted, nil
+}
+
+const purging = "delete shadow orders"
+
+func (g *Group) purgeTag(ctx context.Context, tag pay.Tag, before time.Time, limit int) (deleted int, err error) {
 	for deleted < limit {
 		batch := min(limit-deleted, purgeAtOnce)
 		n := 0
-		err := g.inTx(ctx, func(t *tx) (err error) {
+		err := g.inTag(ctx, tag, purging, func(t *tx) (err error) {
 			n, err = t.purge(ctx, before, batch)
 			return err
 		})
@@ -57,28 +75,30 @@ func (g *Group) PurgeShadow(ctx context.Context, before time.Time, limit int) (i
 }
 
 func (t *tx) purge(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	const doing = "delete shadow orders"
-	tags, err := readAll(ctx, t.conn, scanValue[int64], ownedTagsSQL+" /*! LOCK IN SHARE MODE */") // the fence, see the package comment
-	if err != nil || len(tags) == 0 {
-		return 0, t.fail(doing, err)
-	}
-	args := append([]any{pay.ShadowMerchant, toMS(before)}, tags...)
 	numbers, err := readAll(ctx, t.conn, scanValue[string],
-		"SELECT order_no FROM orders WHERE "+shadowWhere+" AND tag IN "+tuples(1, len(tags))+" ORDER BY created_ms, order_no LIMIT ?", append(args, limit)...)
+		"SELECT order_no FROM orders WHERE "+shadowWhere+" AND tag=? ORDER BY created_ms, order_no LIMIT ?", pay.ShadowMerchant, toMS(before), t.tag, limit)
 	if err != nil || len(numbers) == 0 {
-		return 0, t.fail(doing, err)
+		return 0, t.fail(purging, err)
+	}
+	these := make([]any, len(numbers))
+	for i, text := range numbers {
+		no, err := pay.ParseOrderNo(text)
+		if err != nil {
+			return 0, t.fail(purging, err)
+		}
+		t.touch(no)
+		these[i] = text
 	}
 	for _, rows := range purged {
-		if _, err := t.exec(ctx, doing, "DELETE FROM "+rows+" IN "+tuples(1, len(numbers)), numbers...); err != nil {
+		if _, err := t.exec(ctx, purging, "DELETE FROM "+rows+" IN "+tuples(1, len(these)), these...); err != nil {
 			return 0, err
 		}
 	}
 	return len(numbers), nil
 }
 
-// scanValue reads the one column of a row, for use as an argument.
-func scanValue[T any](row scanner) (any, error) {
-	var v T
-	err := row.Scan(&v)
+// scanValue reads the one column of a row.
+func scanValue[T any](row scanner) (v T, err error) {
+	err = row.Scan(&v)
 	return v, err
 }

@@ -55,7 +55,7 @@ func TestPurgeShadow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.group.SettleDoubt(ctx, settled.OrderNo, order.Tombstoned, t0); err != nil {
+	if err := b.group.SettleDoubt(ctx, settled, order.Tombstoned, t0); err != nil {
 		t.Fatal(err)
 	}
 	before := t0.Add(time.Minute)
@@ -76,7 +76,7 @@ func TestPurgeShadow(t *testing.T) {
 			t.Errorf("%d rows are left in %s, want %d", n, table, want)
 		}
 	}
-	if err := b.group.SettleDoubt(ctx, doubt.OrderNo, order.Kept, t0); err != nil {
+	if err := b.group.SettleDoubt(ctx, doubt, order.Kept, t0); err != nil {
 		t.Fatal(err)
 	}
 	purge(10_000, 1)

@@ -45,7 +45,10 @@ func notFound(no pay.OrderNo, node string) error {
 	return fmt.Errorf("order %s on %s: %w", no, node, order.ErrNotFound)
 }
 
-// FindKey reads the live rows of a key on the primary, by attempt.
+// FindKey reads the live rows of a key on the primary, by attempt. Like all that looks
+// for a key it gives the rows of tags that are not the group's as well: while a tag
+// moves, an order that lies twice is told from its copy by its version, but one that
+// each group left to the other would be missed, and a twin written beside it.
 func (g *Group) FindKey(ctx context.Context, key pay.Key) ([]order.Order, error) {
 	return g.findOrders(ctx, fmt.Sprintf("look up key %s", key),
 		`merchant_id=? AND merchant_order_no=? AND live=1 ORDER BY attempt`, key.MerchantID, key.MerchantOrderNo)
@@ -125,22 +128,51 @@ func (g *Group) Find(ctx context.Context, no pay.OrderNo, down bool) (order.Orde
 		}
 	}
 	first := int(g.turn.Add(1))
+	var moved error // as a replica says
 	for i := range ask {
 		n := replicas[(first+i)%len(replicas)]
-		if o, fresh, err := g.findOn(ctx, n, no, beat); err == nil && (fresh || down) {
+		o, fresh, err := g.findOn(ctx, n, no, beat)
+		if err == nil && (fresh || down) {
 			return o, nil
 		}
+		if errors.Is(err, order.ErrNotOwned) {
+			moved = n.fail(fmt.Sprintf("read order %s", no), err, beforeCommit)
+		}
+	}
+	if down && moved != nil {
+		return order.Order{}, moved
 	}
 	return g.Read(ctx, no)
 }
 
-// Read reads an order on the primary.
+// readOrderSQL reads an order and, at the same moment, what the group says of its tag.
+const readOrderSQL = `SELECT ` + orderColumns + `, ` + tagStateSQL + ` FROM orders WHERE order_no=?`
+
+// Read reads an order on the primary. Of a tag that lives in another group by now it
+// answers order.ErrNotOwned: the row here is a copy, or what stayed behind.
 func (g *Group) Read(ctx context.Context, no pay.OrderNo) (order.Order, error) {
-	o, err := scanOrder(g.primary().db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`, no.String()), g.id)
+	n := g.primary()
+	o, err := g.readOn(ctx, n, no)
 	if errors.Is(err, sql.ErrNoRows) {
-		return order.Order{}, notFound(no, g.primary().name)
+		// It may have come with its tag since. Once the tag is known to be here, what is
+		// missing is nowhere.
+		if err = n.has(ctx, no.Tag()); err == nil {
+			o, err = g.readOn(ctx, n, no)
+		}
 	}
-	return o, g.primary().fail(fmt.Sprintf("read order %s", no), err, beforeCommit)
+	if errors.Is(err, sql.ErrNoRows) {
+		return order.Order{}, notFound(no, n.name)
+	}
+	return o, n.fail(fmt.Sprintf("read order %s", no), err, beforeCommit)
+}
+
+func (g *Group) readOn(ctx context.Context, n *node, no pay.OrderNo) (order.Order, error) {
+	var state shard.TagState
+	o, err := scanOrder(n.db.QueryRowContext(ctx, readOrderSQL, no.Tag(), no.String()), g.id, &state)
+	if err == nil && state == shard.TagMoved {
+		return order.Order{}, notOwned(no.Tag(), state)
+	}
+	return o, err
 }
 
 // findOn reads an order on a replica, and in the same statement how far the
@@ -155,7 +187,11 @@ func (g *Group) findOn(ctx context.Context, n *node, no pay.OrderNo, beat *lastB
 		beat = &lastBeat{slot: -1}
 	}
 	var at sql.NullInt64
-	o, err = scanOrder(n.db.QueryRowContext(ctx, `SELECT `+orderColumns+`, (SELECT at_ms FROM instances WHERE slot=? AND holder=?)
-FROM orders WHERE order_no=?`, beat.slot, beat.holder, no.String()), g.id, &at)
+	var state shard.TagState
+	o, err = scanOrder(n.db.QueryRowContext(ctx, `SELECT `+orderColumns+`, (SELECT at_ms FROM instances WHERE slot=? AND holder=?), `+tagStateSQL+`
+FROM orders WHERE order_no=?`, beat.slot, beat.holder, no.Tag(), no.String()), g.id, &at, &state)
+	if err == nil && state == shard.TagMoved {
+		return order.Order{}, false, notOwned(no.Tag(), state)
+	}
 	return o, at.Valid && beat.atMS-at.Int64 <= freshWithin.Milliseconds(), err
 }

@@ -40,6 +40,7 @@ func (t *tx) LockRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund, e
 // amount and creation never change.
 func (t *tx) PutRefund(ctx context.Context, r order.Refund) (bool, error) {
 	doing := fmt.Sprintf("write refund %s of order %s", r.No, r.OrderNo)
+	t.touch(r.OrderNo)
 	if r.Version == 1 {
 		_, err := t.exec(ctx, doing, insertRefundSQL, r.OrderNo.String(), r.No, r.Amount, r.State, r.ChannelNo, r.Detail,
 			toMS(r.Created), toMS(r.Accepted), toMS(r.Done), toMS(r.Due), r.Tries, r.Shadow, r.Version, r.OpID, toMS(r.Updated), r.OrderNo.Tag())
@@ -52,8 +53,9 @@ func (t *tx) PutRefund(ctx context.Context, r order.Refund) (bool, error) {
 
 // ReadRefunds lists the refunds of an order, the oldest first.
 func (g *Group) ReadRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund, error) {
-	return askInTurn(ctx, g.nodes(), fmt.Sprintf("read the refunds of order %s", no), func(ctx context.Context, n *node) ([]order.Refund, error) {
-		return readAll(ctx, n.db, scanRefund, refundsOfOrder, no.String())
+	doing := fmt.Sprintf("read the refunds of order %s", no)
+	return askInTurn(ctx, g.nodes(), doing, func(ctx context.Context, n *node) ([]order.Refund, error) {
+		return ofOrder(ctx, n, no, scanRefund, refundsOfOrder)
 	})
 }
 
@@ -61,6 +63,6 @@ func (g *Group) ReadRefunds(ctx context.Context, no pay.OrderNo) ([]order.Refund
 // first.
 func (g *Group) DueRefunds(ctx context.Context, now time.Time, limit int) ([]order.Refund, error) {
 	due, err := readAll(ctx, g.primary().db, scanRefund, `SELECT `+refundColumns+` FROM refunds
-WHERE due_ms>0 AND due_ms<=? ORDER BY due_ms, order_no, refund_no LIMIT ?`, toMS(now), limit)
+WHERE due_ms>0 AND due_ms<=? AND `+ofOwnTags+` ORDER BY due_ms, order_no, refund_no LIMIT ?`, toMS(now), limit)
 	return due, g.primary().fail("list due refunds", err, beforeCommit)
 }

@@ -38,6 +38,7 @@ func (t *tx) LockRevokes(ctx context.Context, no pay.OrderNo) ([]order.Revoke, e
 // amount and creation never change.
 func (t *tx) PutRevoke(ctx context.Context, r order.Revoke) (bool, error) {
 	doing := fmt.Sprintf("write revoke %s of order %s", r.No, r.OrderNo)
+	t.touch(r.OrderNo)
 	if r.Version == 1 {
 		_, err := t.exec(ctx, doing, insertRevokeSQL, r.OrderNo.String(), r.No, r.Amount, r.State, r.Money, r.By, r.Detail,
 			toMS(r.Created), toMS(r.Done), r.Shadow, r.Version, r.OpID, toMS(r.Updated), r.OrderNo.Tag())
@@ -50,7 +51,8 @@ func (t *tx) PutRevoke(ctx context.Context, r order.Revoke) (bool, error) {
 
 // ReadRevokes lists the revokes of an order, the oldest first.
 func (g *Group) ReadRevokes(ctx context.Context, no pay.OrderNo) ([]order.Revoke, error) {
-	return askInTurn(ctx, g.nodes(), fmt.Sprintf("read the revokes of order %s", no), func(ctx context.Context, n *node) ([]order.Revoke, error) {
-		return readAll(ctx, n.db, scanRevoke, revokesOfOrder, no.String())
+	doing := fmt.Sprintf("read the revokes of order %s", no)
+	return askInTurn(ctx, g.nodes(), doing, func(ctx context.Context, n *node) ([]order.Revoke, error) {
+		return ofOrder(ctx, n, no, scanRevoke, revokesOfOrder)
 	})
 }

@@ -1,7 +1,7 @@
 package store
 
 // schemaVersion is the newest schema that this program knows.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // migration brings a group's schema to a version. Its statements only add, and
 // can be run again after half of them were run, so that instances of the old and
@@ -35,13 +35,14 @@ var MovingTables = []Table{
 }
 
 // localTables stay in their group.
-var localTables = []string{"schema_version", "group_info", "group_state", "instances", "base_data", "journal"}
+var localTables = []string{"schema_version", "group_info", "group_state", "instances", "base_data", "journal",
+	"changed", "moves", "move_journal", "move_checkpoints"}
 
 // Widths of text columns are those of package pay in characters; a test writes
 // each at its maximum. Columns without a character set hold utf8mb4 and compare
 // byte by byte. live is 1, and NULL in VOID rows: NULLs do not collide, so any
 // number of them lies beside one live row of a key and attempt.
-var migrations = []migration{schemaOrders, schemaPayments}
+var migrations = []migration{schemaOrders, schemaPayments, schemaMoves}
 
 // schemaOrders is what creating an order and the topology need.
 var schemaOrders = migration{

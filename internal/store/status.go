@@ -32,7 +32,7 @@ func (s NodeStatus) Reachable() bool { return s.Err == nil }
 // Status is a group's nodes at one moment, the primary first.
 type Status struct {
 	Nodes []NodeStatus
-	// Orders counts all rows of orders, VOID ones too; -1 when no node said.
+	// Orders counts the orders of tags that the group owns, VOID ones too; -1 when no node said.
 	Orders int64
 }
 
@@ -90,7 +90,7 @@ func (n *node) status(ctx context.Context, role string) (s NodeStatus, orders in
 	} else if err := s.readReplica(ctx, n); err != nil {
 		s.Err = n.fail("read the replica status", err, beforeCommit)
 	}
-	if err := n.scan.QueryRowContext(ctx, "SELECT COUNT(*) FROM orders").Scan(&orders); err != nil {
+	if err := n.scan.QueryRowContext(ctx, countOrdersSQL).Scan(&orders); err != nil {
 		return s, -1 // not migrated yet, or too many to count in time: the node is well all the same
 	}
 	return s, orders

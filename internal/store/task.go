@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"paytool/internal/order"
+	"paytool/internal/pay"
 )
 
 const (
@@ -46,6 +47,7 @@ func taskNotFound(id, node string) error {
 // this group.
 func (t *tx) PutTask(ctx context.Context, k order.Task) (bool, error) {
 	doing := fmt.Sprintf("write task %s", k.ID)
+	t.touch(k.OrderNo)
 	if k.Version == 1 {
 		_, err := t.exec(ctx, doing, insertTaskSQL, k.ID, k.Kind, k.OrderNo.String(), k.Merchant, k.Amount, k.State, k.Detail,
 			toMS(k.Created), toMS(k.Deadline), toMS(k.Due), k.Tries, toMS(k.Closed), k.ClosedBy, k.Note, k.Shadow, k.Version, t.tag)
@@ -63,13 +65,13 @@ func (t *tx) PutTask(ctx context.Context, k order.Task) (bool, error) {
 // the longest due first.
 func (g *Group) DueTasks(ctx context.Context, now time.Time, limit int) ([]order.Task, error) {
 	due, err := readAll(ctx, g.primary().db, scanTask, `SELECT `+taskColumns+` FROM tasks
-WHERE due_ms>0 AND due_ms<=? AND state=? ORDER BY due_ms, id LIMIT ?`, toMS(now), order.TaskOpen, limit)
+WHERE due_ms>0 AND due_ms<=? AND state=? AND `+ofOwnTags+` ORDER BY due_ms, id LIMIT ?`, toMS(now), order.TaskOpen, limit)
 	return due, g.primary().fail("list due tasks", err, beforeCommit)
 }
 
 // Tasks lists tasks, the oldest first.
 func (g *Group) Tasks(ctx context.Context, state order.TaskState, shadow bool, limit int) ([]order.Task, error) {
-	where, args := "shadow=?", []any{shadow}
+	where, args := "shadow=? AND "+ofOwnTags, []any{shadow}
 	if state != "" {
 		where, args = where+" AND state=?", append(args, state)
 	}
@@ -78,11 +80,16 @@ func (g *Group) Tasks(ctx context.Context, state order.TaskState, shadow bool, l
 	})
 }
 
-// FindTask reads a task on the primary.
-func (g *Group) FindTask(ctx context.Context, id string) (order.Task, error) {
-	task, err := scanTask(g.primary().db.QueryRowContext(ctx, selectTaskSQL, id))
-	if errors.Is(err, sql.ErrNoRows) {
-		return order.Task{}, taskNotFound(id, g.primary().name)
+// FindTask reads a task on the primary. Of a tag that lives in another group by now it
+// answers order.ErrNotOwned.
+func (g *Group) FindTask(ctx context.Context, id string, tag pay.Tag) (order.Task, error) {
+	n, doing := g.primary(), fmt.Sprintf("read task %s", id)
+	if err := n.has(ctx, tag); err != nil {
+		return order.Task{}, n.fail(doing, err, beforeCommit)
 	}
-	return task, g.primary().fail(fmt.Sprintf("read task %s", id), err, beforeCommit)
+	task, err := scanTask(n.db.QueryRowContext(ctx, selectTaskSQL, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return order.Task{}, taskNotFound(id, n.name)
+	}
+	return task, n.fail(doing, err, beforeCommit)
 }

@@ -59,10 +59,10 @@ func TestTasks(t *testing.T) {
 		t.Errorf("over version 1, which is gone: %v, %v", done, err)
 	}
 	list(order.TaskDone, false, 10, back)
-	if got, err := b.group.FindTask(ctx, back.ID); err != nil || cmp.Diff(back, got, compareNumbers) != "" {
+	if got, err := b.group.FindTask(ctx, back.ID, 1); err != nil || cmp.Diff(back, got, compareNumbers) != "" {
 		t.Errorf("found %+v, %v", got, err)
 	}
-	if _, err := b.group.FindTask(ctx, "none"); !errors.Is(err, order.ErrNotFound) {
+	if _, err := b.group.FindTask(ctx, "none", 1); !errors.Is(err, order.ErrNotFound) {
 		t.Errorf("no such task: %v", err)
 	}
 	err := write(ctx, b.group, func(tx order.Tx) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ type tx struct {
 	group shard.GroupID
 	conn  *sql.Conn // nil once the transaction has ended
 	tag   pay.Tag   // locked by LockTag
+	// locked are all tags that LockTag locked, tag the last of them.
+	locked []pay.Tag
+	// recorded are the tags among them whose changes are recorded for a move.
+	recorded []pay.Tag
 	// broken: an error came up after which the connection is not used again.
 	broken bool
 	// touched are the orders that this transaction changed, in any of their tables.
@@ -34,6 +39,35 @@ type tx struct {
 // touch notes orders that the transaction changes. Where their tag is recorded for a
 // move, Commit writes them down.
 func (t *tx) touch(numbers ...pay.OrderNo) { t.touched = append(t.touched, numbers...) }
+
+// record writes down the touched orders where their tag is recorded. A number of
+// another tag than those is that of a task about a try in another group, which lies
+// and moves with the tag that is locked.
+func (t *tx) record(ctx context.Context) error {
+	if len(t.recorded) == 0 {
+		return nil
+	}
+	const columns = 3
+	var args []any
+	seen := map[pay.OrderNo]bool{}
+	for _, no := range t.touched {
+		tag := t.tag
+		if slices.Contains(t.locked, no.Tag()) {
+			tag = no.Tag()
+		}
+		if !seen[no] && slices.Contains(t.recorded, tag) {
+			args = append(args, tag, no.String(), 0)
+		}
+		seen[no] = true
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	rows := len(args) / columns
+	_, err := t.exec(ctx, fmt.Sprintf("record the change of %d orders", rows),
+		"INSERT INTO changed (tag, order_no, stage) VALUES "+tuples(rows, columns), args...)
+	return err
+}
 
 // Begin starts a transaction on the primary. The caller ends it with Commit or
 // Rollback; one goroutine uses it at a time.
@@ -59,16 +93,22 @@ func (g *Group) inTx(ctx context.Context, f func(t *tx) error) error {
 }
 
 func (g *Group) begin(ctx context.Context) (*tx, error) {
+	n := g.primary()
+	return g.beginOn(ctx, n, n.db)
+}
+
+// beginOn starts a transaction in one of a node's pools.
+func (g *Group) beginOn(ctx context.Context, n *node, pool *sql.DB) (*tx, error) {
 	const doing = "begin a transaction"
-	conn, err := g.primary().db.Conn(ctx)
+	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return nil, g.primary().fail(doing, err, beforeCommit)
+		return nil, n.fail(doing, err, beforeCommit)
 	}
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		discard(conn)
-		return nil, g.primary().fail(doing, err, beforeCommit)
+		return nil, n.fail(doing, err, beforeCommit)
 	}
-	return &tx{node: g.primary(), group: g.id, conn: conn}, nil
+	return &tx{node: n, group: g.id, conn: conn}, nil
 }
 
 // fail classifies an error of a statement before COMMIT and remembers what it
@@ -92,10 +132,11 @@ func (t *tx) exec(ctx context.Context, doing, query string, args ...any) (int64,
 // attempt of the key, in one round trip.
 func (t *tx) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error) {
 	var last sql.NullInt64
-	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch,
+	var recorded bool
+	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch, s.recording,
   (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
 FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key.MerchantOrderNo, tag).
-		Scan(&claim.State, &claim.Epoch, &last)
+		Scan(&claim.State, &claim.Epoch, &recorded, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shard.Claim{}, 0, nil
 	}
@@ -103,6 +144,10 @@ FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key
 		return shard.Claim{}, 0, t.fail(fmt.Sprintf("lock tag %d", tag), err)
 	}
 	claim.Tag, claim.Group, t.tag = tag, t.group, tag
+	t.locked = append(t.locked, tag)
+	if recorded {
+		t.recorded = append(t.recorded, tag)
+	}
 	return claim, int(last.Int64), nil
 }
 
@@ -111,6 +156,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 
 // InsertOrder writes the order, live unless it is VOID, and its outbox row.
 func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
+	t.touch(o.No)
 	_, err := t.exec(ctx, fmt.Sprintf("insert order %s", o.No), insertOrderSQL,
 		o.No.String(), o.Key.MerchantID, o.Key.MerchantOrderNo, o.Attempt, o.State, o.Amount, o.Refunded,
 		o.Channel, o.Account, o.ChannelTradeNo, o.TerminalID, o.Subject,
@@ -146,6 +192,7 @@ func (t *tx) InsertHops(ctx context.Context, hops []order.Hop) error {
 	const columns = 10
 	args := make([]any, 0, columns*len(hops))
 	for _, h := range hops {
+		t.touch(h.OrderNo)
 		args = append(args, h.OrderNo.String(), h.Above, h.OrderNo.Tag(), h.Key.MerchantID, h.Key.MerchantOrderNo, h.Attempt,
 			h.Reason, toMS(h.Created), toMS(h.Due), h.Due.IsZero())
 	}
@@ -164,6 +211,7 @@ func (t *tx) InsertDoubts(ctx context.Context, doubts []order.Doubt) error {
 	const columns = 12
 	args := make([]any, 0, columns*len(doubts))
 	for _, d := range doubts {
+		t.touch(d.Winner) // a doubt belongs to it
 		args = append(args, d.OrderNo.String(), d.Winner.Tag(), d.OldGroup, d.Key.MerchantID, d.Key.MerchantOrderNo, d.Attempt,
 			d.Amount, d.Shadow, d.Winner.String(), toMS(d.Created), 0, "")
 	}
@@ -194,9 +242,14 @@ func (t *tx) LockOrder(ctx context.Context, no pay.OrderNo) (order.Order, error)
 	return o, t.fail(fmt.Sprintf("lock order %s", no), err)
 }
 
-// Commit sends nothing when the context has ended already: that is NotCommitted.
+// Commit sends nothing when the context has ended already, or when the record of the
+// changes could not be written: that is NotCommitted.
 func (t *tx) Commit(ctx context.Context) error {
 	const doing = "commit"
+	if err := t.record(ctx); err != nil {
+		t.Rollback()
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		t.Rollback()
 		return t.node.fail(doing, err, beforeCommit)

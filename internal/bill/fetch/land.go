@@ -13,6 +13,7 @@ import (
 
 	"paytool/internal/bill"
 	"paytool/internal/pay"
+	"paytool/internal/whole"
 )
 
 // State is what became of a fetch.
@@ -199,30 +200,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func writeNote(path string, n Note) (err error) {
+func writeNote(path string, n Note) error {
 	data, err := json.MarshalIndent(n, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the note %s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write the note: %w", err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write the note: %w", err), os.Remove(f.Name()))
-	}
-	return syncDir(path)
-}
-
-// syncDir makes a new name durable.
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("sync the folder of the bills: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.WriteBytes(path, append(data, '\n'))
 }

@@ -14,9 +14,11 @@ import (
 	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"paytool/internal/bill"
+	"paytool/internal/whole"
 )
 
 const (
@@ -146,5 +148,5 @@ func (w *part) publish(path string) error {
 	if err := os.Link(w.file.Name(), path); err != nil {
 		return fmt.Errorf("name the bill: %w", err)
 	}
-	return errors.Join(w.discard(), syncDir(path))
+	return errors.Join(w.discard(), whole.SyncDir(filepath.Dir(path)))
 }

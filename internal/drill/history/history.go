@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"paytool/internal/drill/result"
+	"paytool/internal/whole"
 )
 
 // ErrNotFound says that no result has that id.
@@ -58,35 +59,10 @@ func (f Folder) Save(r result.Result) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return fmt.Errorf("keep drill %s: %w", r.ID, err)
 	}
-	if err := replace(path, append(text, '\n')); err != nil {
+	if err := whole.WriteBytes(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("keep drill %s: %w", r.ID, err)
 	}
 	return nil
-}
-
-// replace writes beside the file, syncs and renames.
-func replace(path string, text []byte) (err error) {
-	beside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(beside.Name()))
-		}
-	}()
-	_, err = beside.Write(text)
-	if err = errors.Join(err, beside.Sync(), beside.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(beside.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil //nolint:nilerr // the file is in place; only its name may not outlive a power cut
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Load reads a result. The error is an ErrNotFound where there is none.

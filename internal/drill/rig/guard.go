@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"paytool/internal/whole"
 )
 
 // Files beside the journals.
@@ -57,7 +59,7 @@ func SetHold(dir string, h Hold) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, holdFile), append(data, '\n')); err != nil {
+	if err := whole.WriteBytes(filepath.Join(dir, holdFile), append(data, '\n')); err != nil {
 		return fmt.Errorf("hold drills back: %w", err)
 	}
 	return nil
@@ -72,7 +74,7 @@ func Release(dir string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("release drills: %w", err)
 	}
-	return true, syncDir(dir)
+	return true, whole.SyncDir(dir)
 }
 
 func checkHold(dir string) error {

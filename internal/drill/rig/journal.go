@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"paytool/internal/whole"
 )
 
 const (
@@ -74,7 +76,7 @@ func createJournal(dir string, h Header) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(path, append(line, '\n')); err != nil {
+	if err := whole.WriteBytes(path, append(line, '\n')); err != nil {
 		return nil, fmt.Errorf("begin journal %s: %w", path, err)
 	}
 	return &Journal{Path: path, Header: h}, nil
@@ -196,30 +198,4 @@ func Journals(dir string) ([]*Journal, error) {
 func Dirty(dir string) ([]*Journal, error) {
 	all, err := Journals(dir)
 	return slices.DeleteFunc(all, func(j *Journal) bool { return j.Clean != nil || len(j.Steps) == 0 }), err
-}
-
-// writeFile puts data at path as a whole or not at all, readable by the owner
-// alone, and makes sure that it survives a power cut.
-func writeFile(path string, data []byte) error {
-	next := path + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(next, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

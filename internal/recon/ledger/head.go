@@ -10,7 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"paytool/internal/whole"
 )
 
 // Head is the last link of the chain as it is now.
@@ -79,7 +80,7 @@ func (l *Ledger) settleHead(ctx context.Context) error {
 		if err := f.check(ctx, tx, head); err != nil || f.known && f.Head == head {
 			return err
 		}
-		return writeHead(l.path(headName), head)
+		return l.writeHead(head)
 	})
 }
 
@@ -135,28 +136,10 @@ func (h Head) check() error {
 	return nil
 }
 
-// writeHead replaces head.json as a whole. The name beside it is fixed: the caller
-// holds the lock, and a kill leaves nothing that piles up.
-func writeHead(path string, head Head) error {
+func (l *Ledger) writeHead(head Head) error {
 	data, err := json.Marshal(head)
 	if err != nil {
 		return fmt.Errorf("write the ledger's head: %w", err)
 	}
-	part := path + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the ledger's head: %w", err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(part, path)
-	}
-	if err != nil {
-		return fmt.Errorf("write the ledger's head: %w", err)
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("write the ledger's head: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return whole.WriteBytes(l.path(headName), append(data, '\n'))
 }

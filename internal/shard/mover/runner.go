@@ -1,6 +1,7 @@
 package mover
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -59,6 +60,49 @@ type Runner struct {
 	opts    Options
 	groups  map[shard.GroupID]Group
 	carrier Carrier
+
+	beat   func(context.Context) error // waits until a lease is to be renewed
+	kept   map[string]bool             // runs that Pump holds and was admitted for
+	fences map[string]sighting         // fences that Pump has seen, by run
+}
+
+// New makes a Runner over all groups of the config.
+func New(opts Options, groups []Group, carrier Carrier) *Runner {
+	r := &Runner{
+		opts: opts.withDefaults(), groups: map[shard.GroupID]Group{}, carrier: carrier,
+		kept: map[string]bool{}, fences: map[string]sighting{},
+	}
+	for _, g := range groups {
+		r.groups[g.ID()] = g
+	}
+	r.beat = func(ctx context.Context) error { return r.opts.Sleep(ctx, r.opts.Lease/3) }
+	return r
+}
+
+func (o Options) withDefaults() Options {
+	o.Lease = cmp.Or(o.Lease, 3*time.Second)
+	o.Fence = cmp.Or(o.Fence, time.Second)
+	o.Batch = cmp.Or(o.Batch, 200)
+	o.FewChanges = cmp.Or(o.FewChanges, 200)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+	return o
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // Until says how far Drive goes.

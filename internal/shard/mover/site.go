@@ -91,9 +91,9 @@ type Group interface {
 	// first. Ended ones stay, as history.
 	Runs(ctx context.Context) ([]Run, []Lease, error)
 	// Begin writes a run, or does nothing where it is there already. It refuses with
-	// ErrHeld while another run of this target or of the same source has not ended; the
-	// caller passes the IDs of runs that have ended.
-	Begin(ctx context.Context, r Run) error
+	// ErrHeld while a run of another plan with this target or the same source is not
+	// among those that have ended. Runs of one plan may share a target.
+	Begin(ctx context.Context, r Run, ended []string) error
 	// Journal reads a run's entries in their order.
 	Journal(ctx context.Context, run string) ([]move.Entry, error)
 	// Append adds an entry if its number is the next one, or answers ErrSeq. With a

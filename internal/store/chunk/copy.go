@@ -14,12 +14,14 @@ import (
 
 	"paytool/internal/pay"
 	"paytool/internal/shard"
+	"paytool/internal/shard/mover"
+	"paytool/internal/store"
 )
 
 var (
 	// ErrNotWaiting means that the target does not have the tag as moved elsewhere: it
 	// owns it, so that its rows are newer than a copy, or nobody prepared it.
-	ErrNotWaiting = errors.New("the target does not wait for this tag: only where its claim says moved may rows be copied to it")
+	ErrNotWaiting = errors.New("the group does not wait for this tag: only where its claim says moved may rows be copied or deleted")
 	// ErrNewer means that a row of the target is newer than the source's: another
 	// process copied it, and this one is behind.
 	ErrNewer = errors.New("the target has a newer version: another process copies too; read the move's journal again")
@@ -41,7 +43,10 @@ type Checkpoint struct {
 type Copy struct {
 	Source, Target *Side
 	Tag            pay.Tag
-	Pace           Pace
+	// Holder is who works on the move. A target that has admitted another one refuses
+	// with mover.ErrHeld.
+	Holder string
+	Pace   Pace
 	// Save is told after each chunk, which is committed then. A process that dies
 	// before it has saved does one chunk again.
 	Save func(ctx context.Context, done Checkpoint) error
@@ -161,30 +166,39 @@ func (c Copy) Orders(ctx context.Context, numbers []pay.OrderNo) (Copied, error)
 
 // write makes a chunk of the target like the source's, in one transaction.
 func (c Copy) write(ctx context.Context, p part, all rows) (done Copied, err error) {
-	tx, err := c.Target.db().BeginTx(ctx, nil)
-	if err == nil {
-		defer tx.Rollback()
+	err = c.Target.group.Work(ctx, fmt.Sprintf("copy tag %d from %s", c.Tag, c.Source.Name), func(tx store.Querier) error {
 		done, err = c.writeIn(ctx, tx, p, all)
-	}
-	if err == nil {
-		err = tx.Commit()
-	}
+		return err
+	})
 	if err != nil {
-		return Copied{}, fmt.Errorf("copy tag %d from %s to %s: %w", c.Tag, c.Source.Name, c.Target.Name, err)
+		return Copied{}, err
 	}
 	return done, nil
 }
 
-// writeIn first holds the target's claim: a switch waits for the transaction, and
-// after it nothing is copied any more.
-func (c Copy) writeIn(ctx context.Context, tx *sql.Tx, p part, all rows) (Copied, error) {
-	done := Copied{Rows: all.count}
+// letIn holds the claim of the side that is written to until the transaction ends: a
+// switch, and who takes the move over, wait for the transaction, and after them
+// nothing of the old holder's is written any more.
+func letIn(ctx context.Context, tx store.Querier, tag pay.Tag, holder string) error {
 	var state shard.TagState
-	err := tx.QueryRowContext(ctx, "SELECT state FROM group_state WHERE tag=? /*! LOCK IN SHARE MODE */", c.Tag).Scan(&state)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && state != shard.TagMoved {
-		err = ErrNotWaiting
+	var admitted string
+	err := tx.QueryRowContext(ctx, "SELECT state, mover FROM group_state WHERE tag=? /*! LOCK IN SHARE MODE */", tag).Scan(&state, &admitted)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotWaiting
+	case err != nil:
+		return err
+	case admitted != holder:
+		return fmt.Errorf("%w: tag %d is in the hands of %q", mover.ErrHeld, tag, admitted)
+	case state != shard.TagMoved:
+		return ErrNotWaiting
 	}
-	if err != nil {
+	return nil
+}
+
+func (c Copy) writeIn(ctx context.Context, tx store.Querier, p part, all rows) (Copied, error) {
+	done := Copied{Rows: all.count}
+	if err := letIn(ctx, tx, c.Tag, c.Holder); err != nil {
 		return Copied{}, err
 	}
 	counts, err := c.Target.count(ctx, tx, c.Tag, p)
@@ -288,7 +302,7 @@ func (t table) newer(a, b row) bool {
 // rowsAtOnce bounds the rows of a statement.
 const rowsAtOnce = 1000
 
-func (t table) carryOut(ctx context.Context, tx *sql.Tx, c change) error {
+func (t table) carryOut(ctx context.Context, tx store.Querier, c change) error {
 	match := strings.Join(t.Key, "=? AND ") + "=?"
 	for _, r := range c.remove {
 		args := make([]any, 0, len(t.Key)+1)

@@ -13,6 +13,7 @@
 // are hashed by the same definition.
 //
 // What does not happen here: deciding when a tag moves, fencing, switching. The
-// target's claim is looked at in each transaction, and a target that owns the tag
-// refuses the copy: its rows are newer.
+// claim of the side that is written to is looked at in each transaction: one that owns
+// the tag refuses, as its rows are newer, and so does one that has admitted another
+// holder of the move.
 package chunk

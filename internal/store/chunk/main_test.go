@@ -1,61 +1,23 @@
 package chunk
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"paytool/internal/pay"
-	"paytool/internal/sandbox"
 	"paytool/internal/sandbox/sandboxtest"
 	"paytool/internal/shard"
 	"paytool/internal/store"
 	"paytool/internal/store/embedded"
 )
 
-// real is the one sandbox of this package's tests: two groups with a replica each.
-var real struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+// real is two groups with a replica each.
+var real = sandboxtest.Shared{Name: "chunk", Groups: 2, Replicas: 1}
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if real.dir != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		if err := sandbox.Down(ctx, real.dir, true); err != nil {
-			fmt.Fprintln(os.Stderr, "clean up:", err)
-			code = max(code, 1)
-		}
-		cancel()
-		_ = os.RemoveAll(real.dir)
-	}
-	os.Exit(code)
-}
-
-func startSandbox() error {
-	real.once.Do(func() {
-		if real.dir, real.err = os.MkdirTemp("/tmp", "pt-chunk-"); real.err != nil {
-			return
-		}
-		if real.err = os.Chmod(real.dir, 0o755); real.err != nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-		defer cancel()
-		_, real.err = sandbox.Up(ctx, sandbox.Options{Dir: real.dir, Groups: 2, Replicas: 1})
-	})
-	return real.err
-}
+func TestMain(m *testing.M) { real.Main(m) }
 
 // bed is two empty groups: tag 1 is to move from the first to the second.
 type bed struct {
@@ -87,41 +49,14 @@ func newEmbeddedBed(t testing.TB) *bed {
 
 func newRealBed(t testing.TB) *bed {
 	t.Helper()
-	sandboxtest.Need(t)
-	if err := startSandbox(); err != nil {
-		t.Fatal(err)
-	}
-	nodes := primaries(t)
-	b := newBed(t, nodes[0], nodes[1])
+	groups := real.Start(t)
+	b := newBed(t, store.Node(groups[0].Primary), store.Node(groups[1].Primary))
 	for _, s := range []*Side{b.source, b.target} {
 		for _, m := range store.MovingTables {
 			b.exec(s, "DELETE FROM "+m.Name)
 		}
 	}
 	return b
-}
-
-// primaries reads the DSNs from the sandbox's configuration.
-func primaries(t testing.TB) (nodes []store.Node) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(real.dir, "paytool.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Groups []struct {
-			Primary struct {
-				DSN string `yaml:"dsn"`
-			} `yaml:"primary"`
-		} `yaml:"groups"`
-	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range file.Groups {
-		nodes = append(nodes, store.Node{DSN: g.Primary.DSN})
-	}
-	return nodes
 }
 
 func newBed(t testing.TB, nodes ...store.Node) *bed {

@@ -21,7 +21,7 @@ type rows struct {
 	bytes int64 // of the values
 }
 
-// querier is *sql.DB, *sql.Conn or *sql.Tx.
+// querier is what a read needs of a store.Querier.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }

@@ -17,7 +17,8 @@ import (
 // concurrent use.
 type Side struct {
 	Group shard.GroupID
-	Name  string         // for people: "g1/primary 127.0.0.1:3306"
+	Name  string // for people: "g1/primary 127.0.0.1:3306"
+	group *store.Group
 	db    func() *sql.DB // of the server that is the primary now
 	// hashes: the server computes digests. An embedded group has no MD5.
 	hashes bool
@@ -43,7 +44,7 @@ var (
 
 // Open looks at a group's tables.
 func Open(ctx context.Context, g *store.Group) (*Side, error) {
-	s := &Side{Group: g.ID(), Name: g.PrimaryName(), db: g.Bulk}
+	s := &Side{Group: g.ID(), Name: g.PrimaryName(), group: g, db: g.Bulk}
 	if err := s.db().QueryRowContext(ctx, "SELECT 0 /*! + 1 */").Scan(&s.hashes); err != nil {
 		return nil, fmt.Errorf("look at the tables on %s: %w", s.Name, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"paytool/internal/whole"
 )
 
 // directory is where a Set's groups lie, as an absolute path. Beside them are lock
@@ -111,7 +113,7 @@ func (d directory) password() (string, error) {
 		return "", fmt.Errorf("draw a password: %w", err)
 	}
 	password := hex.EncodeToString(b[:]) // needs no quoting in a DSN
-	return password, writeFile(path, []byte(password))
+	return password, whole.WriteBytes(path, []byte(password))
 }
 
 func (d directory) readEndpoint() (e endpoint, err error) {
@@ -133,7 +135,7 @@ func (d directory) writeEndpoint(e endpoint) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(d.endpoint(), append(text, '\n'))
+	return whole.WriteBytes(d.endpoint(), append(text, '\n'))
 }
 
 func (d directory) removeEndpoint() error {
@@ -141,30 +143,4 @@ func (d directory) removeEndpoint() error {
 		return fmt.Errorf("remove the endpoint of the embedded groups: %w", err)
 	}
 	return nil
-}
-
-// writeFile replaces a file as a whole, readable by its owner alone.
-func writeFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory as durable as the files.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"paytool/internal/whole"
+
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"golang.org/x/sync/semaphore"
 )
@@ -80,7 +82,7 @@ func createFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), syncDir(filepath.Dir(path)), syncDir(filepath.Dir(filepath.Dir(path))))
+	return errors.Join(f.Close(), whole.SyncDir(filepath.Dir(path)), whole.SyncDir(filepath.Dir(filepath.Dir(path))))
 }
 
 // openPool dials nothing yet. The busy timeout is for the moments in which a log

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"slices"
+)
+
+// export is our entries as `paytool order export` writes them.
+type export struct {
+	*csv.Reader
+	kind, number int
+}
+
+func newExport(out []byte) (export, error) {
+	e := export{Reader: csv.NewReader(bytes.NewReader(out))}
+	header, err := e.Read()
+	if err != nil {
+		return e, fmt.Errorf("read the export: %w", err)
+	}
+	e.kind, e.number = slices.Index(header, "kind"), slices.Index(header, "order_no")
+	if e.kind < 0 || e.number < 0 {
+		return e, fmt.Errorf("the export has columns %v", header)
+	}
+	return e, nil
+}

@@ -1,0 +1,290 @@
+// Command moves shrinks and expands a sandbox under load, again and again, and then
+// holds every order against what its client was told.
+//
+//	go run ./scripts/soak/moves                 5 -> 3 and back 10 times, retired, then 6 joins
+//	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 random moments
+//	go run ./scripts/soak/moves -crashes        and of a primary in each step
+//
+// Two `paytool serve` take creates, payments and refunds from `paytool load` at -rate a
+// second. Beside that, orders that were there before are read and refunded by fen all
+// the time, most of them of groups that leave, and listed and exported to see that each
+// counts once. It needs mariadb-server, and prints the seed that chooses moments.
+//
+// It ends with 1 if a create or an update was refused, an order was lost, doubled, stale
+// or not found, or a list counted one twice.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	groups, to, switches, kills, old int
+	rate                             float64
+	crashes, expand                  bool
+	seed                             uint64
+	keep                             bool
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.groups, "groups", 5, "groups before")
+	flag.IntVar(&o.to, "to", 3, "groups after the shrink")
+	flag.IntVar(&o.switches, "switches", 20, "switches of groups, there and back")
+	flag.IntVar(&o.kills, "kills", 0, "kill -9 of the tool at so many random moments")
+	flag.BoolVar(&o.crashes, "crashes", false, "kill -9 of a primary in each step too")
+	flag.BoolVar(&o.expand, "expand", true, "retire the groups at the end and have a new one join")
+	flag.IntVar(&o.old, "old", 2000, "orders that are there before and change all the time")
+	flag.Float64Var(&o.rate, "rate", 300, "creates a second beside that")
+	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the moments")
+	flag.BoolVar(&o.keep, "keep", false, "leave the sandbox's files")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "scripts/soak/moves:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	fmt.Println("seed", o.seed)
+	w, err := newWorld(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	began := time.Now()
+	traffic, err := w.startTraffic(ctx)
+	if err != nil {
+		return err
+	}
+	moveErr := w.moves(ctx)
+	if moveErr == nil && o.expand {
+		moveErr = w.retireAndExpand(ctx)
+	}
+	figures, trafficErr := traffic.stop(ctx)
+	figures.print(time.Since(began), w)
+	return errors.Join(moveErr, trafficErr, w.finalChecks(ctx, traffic))
+}
+
+// world is the sandbox, the binary and the engines that serve.
+type world struct {
+	options
+	dir, binary, config string
+	rand                *rand.Rand
+	served              []*exec.Cmd
+	fences              []time.Duration // from the intent to fence to the switch
+	killed              int
+}
+
+var addresses = []string{"127.0.0.1:18491", "127.0.0.1:18492"}
+
+func newWorld(ctx context.Context, o options) (*world, error) {
+	dir, err := os.MkdirTemp("", "pt-moves-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the servers' user has to pass
+		return nil, err
+	}
+	w := &world{options: o, dir: dir, binary: filepath.Join(dir, "paytool"), config: filepath.Join(dir, "s", "paytool.yaml"), rand: rand.New(rand.NewPCG(o.seed, 1))}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", w.binary, "./cmd/paytool").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	if _, err := w.paytool(ctx, "sandbox", "up", "--groups", fmt.Sprint(o.groups), "--dir", filepath.Join(dir, "s")); err != nil {
+		return w, err
+	}
+	return w, w.serve(ctx)
+}
+
+func (w *world) close() error {
+	w.stopServing()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if w.keep {
+		fmt.Println("kept:", w.dir)
+		_, err := w.paytool(ctx, "sandbox", "down", "--dir", filepath.Join(w.dir, "s"))
+		return err
+	}
+	_, err := w.paytool(ctx, "sandbox", "down", "--purge", "--dir", filepath.Join(w.dir, "s"))
+	return errors.Join(err, os.RemoveAll(w.dir))
+}
+
+// paytool runs the binary and answers with its stdout. An exit status that is not 0 is
+// an error with the end of stderr.
+func (w *world) paytool(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := w.command(ctx, args...)
+	out, err := cmd.Output()
+	if err != nil {
+		return out, fmt.Errorf("paytool %v: %w\n%s", args, err, tail(err))
+	}
+	return out, nil
+}
+
+func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, w.binary, args...)
+	cmd.Env = append(os.Environ(), "PAYTOOL_CONFIG="+w.config)
+	return cmd
+}
+
+func tail(err error) string {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return ""
+	}
+	return string(exit.Stderr[max(0, len(exit.Stderr)-2000):])
+}
+
+func (w *world) serve(ctx context.Context) error {
+	for _, a := range addresses {
+		cmd := w.command(ctx, "serve", "--listen", a, "--drain", "1s")
+		log, err := os.OpenFile(filepath.Join(w.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer log.Close() //nolint:errcheck // the engine has a copy of its own
+		cmd.Stderr = log
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		w.served = append(w.served, cmd)
+	}
+	return w.awaitReady(ctx)
+}
+
+func (w *world) stopServing() {
+	for _, cmd := range w.served {
+		w.stopOne(cmd)
+	}
+	w.served = nil
+}
+
+func (w *world) stopOne(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(os.Interrupt)
+	_ = cmd.Wait() // 130
+}
+
+// restartEach restarts one engine after the other, which is how they read the config
+// anew. Requests go to the other one meanwhile.
+func (w *world) restartEach(ctx context.Context) error {
+	old := w.served
+	w.served = nil
+	for i, cmd := range old {
+		w.stopOne(cmd)
+		next := w.command(ctx, "serve", "--listen", addresses[i], "--drain", "1s")
+		if err := next.Start(); err != nil {
+			return err
+		}
+		w.served = append(w.served, next)
+		if err := w.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moves shrinks and reverses until there were enough switches. Each is a process of its
+// own, and may be killed.
+func (w *world) moves(ctx context.Context) error {
+	switches := 0
+	for round := 1; switches < w.switches || w.killed < w.kills; round++ {
+		began := time.Now()
+		if err := w.drive(ctx, "shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json"); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		switches += w.groups - w.to
+		shrunk := time.Since(began)
+		if w.last(switches) {
+			return nil // it stays shrunk
+		}
+		if err := w.drive(ctx, "shard", "reverse", "--yes", "-o", "json"); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		switches += w.groups - w.to
+		fmt.Printf("round %d: shrunk in %.1fs, reversed in %.1fs; %d switches, %d kills\n", round, shrunk.Seconds(), (time.Since(began) - shrunk).Seconds(), switches, w.killed)
+	}
+	return w.drive(ctx, "shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json")
+}
+
+func (w *world) last(switches int) bool { return switches >= w.switches && w.killed >= w.kills }
+
+// drive runs a command to its end. While kills are left it is killed at a random moment
+// and continued by another process, up to three times.
+func (w *world) drive(ctx context.Context, args ...string) error {
+	for range 3 {
+		if w.killed >= w.kills {
+			break
+		}
+		ended, err := w.killed9(ctx, args)
+		if ended || err != nil {
+			return err
+		}
+		if !slices.Contains(args, "reverse") {
+			args = []string{"shard", "continue", "--yes", "-o", "json"}
+		}
+	}
+	out, err := w.paytool(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return w.note(out)
+}
+
+// killed9 starts the command and kills it after some time between nothing and what a
+// whole move takes. It reports whether the command had ended before.
+func (w *world) killed9(ctx context.Context, args []string) (ended bool, err error) {
+	cmd := w.command(ctx, args...)
+	done := make(chan error, 1)
+	if err := cmd.Start(); err != nil {
+		return false, err
+	}
+	go func() { done <- cmd.Wait() }()
+	moment := time.Duration(w.rand.Int64N(int64(8 * time.Second)))
+	select {
+	case err := <-done:
+		return err == nil, ignoreHeld(err)
+	case <-time.After(moment):
+	}
+	w.killed++
+	_ = cmd.Process.Kill()
+	<-done //nolint:errcheck // it was killed
+	return false, nil
+}
+
+// ignoreHeld lets the next process try: the lease of one that was killed lasts a moment.
+func ignoreHeld(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// note keeps the times of the switches that a command made.
+func (w *world) note(out []byte) error {
+	var done struct {
+		Runs []struct {
+			FenceMS float64 `json:"fence_ms"`
+		} `json:"runs"`
+	}
+	if err := json.Unmarshal(out, &done); err != nil {
+		return fmt.Errorf("read what the command said: %w", err)
+	}
+	for _, r := range done.Runs {
+		w.fences = append(w.fences, time.Duration(r.FenceMS*float64(time.Millisecond)))
+	}
+	return nil
+}

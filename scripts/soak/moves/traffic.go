@@ -1,0 +1,393 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"paytool/internal/api/client"
+	"paytool/internal/order"
+	"paytool/internal/pay"
+)
+
+const (
+	merchant = "old"
+	price    = pay.Fen(1000) // of each old order; a refund takes one fen of it
+)
+
+// traffic is what clients do to the old orders while groups come and go.
+type traffic struct {
+	world  *world
+	client *client.Client
+	orders []*oldOrder
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	load   *exec.Cmd
+
+	mu      sync.Mutex
+	figures figures
+	errs    []error
+}
+
+// oldOrder is one order and what its client was told of it.
+type oldOrder struct {
+	mu       sync.Mutex
+	no       pay.OrderNo
+	refunds  int     // asked for so far, each over one fen
+	refunded pay.Fen // that were confirmed
+	unknown  pay.Fen // that were not
+}
+
+type figures struct {
+	reads, updates, lists, exports int
+	refused                        int
+	slowest                        time.Duration // update
+	slowestRead                    time.Duration
+	load                           loadFigures
+}
+
+type loadFigures struct {
+	Acked   int     `json:"acked"`
+	Failed  int     `json:"failed"`
+	Unknown int     `json:"unknown"`
+	Dropped int     `json:"dropped"`
+	P50     float64 `json:"p50_ms"`
+	P99     float64 `json:"p99_ms"`
+	Max     float64 `json:"max_ms"`
+}
+
+func (f figures) print(took time.Duration, w *world) {
+	fmt.Printf("\n%d switches seen, %d kills of the tool, %s\n", len(w.fences), w.killed, took.Round(time.Second))
+	fmt.Printf("creates: %d acknowledged, %d failed, %d unknown, %d dropped; p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
+		f.load.Acked, f.load.Failed, f.load.Unknown, f.load.Dropped, f.load.P50, f.load.P99, f.load.Max)
+	fmt.Printf("old orders: %d reads (slowest %d ms), %d refunds (slowest %d ms), %d refused, %d lists, %d exports\n",
+		f.reads, f.slowestRead.Milliseconds(), f.updates, f.slowest.Milliseconds(), f.refused, f.lists, f.exports)
+	if len(w.fences) > 0 {
+		longest := time.Duration(0)
+		for _, d := range w.fences {
+			longest = max(longest, d)
+		}
+		fmt.Printf("fence to switch: longest of %d is %d ms\n", len(w.fences), longest.Milliseconds())
+	}
+}
+
+func (w *world) awaitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, a := range addresses[:max(1, len(w.served))] {
+		for {
+			answer, err := ask(ctx, "http://"+a+"/readyz")
+			if err == nil {
+				_ = answer.Body.Close()
+				if answer.StatusCode == http.StatusOK {
+					break
+				}
+			}
+			if (order.System{}).Sleep(ctx, 50*time.Millisecond) != nil {
+				return fmt.Errorf("the engine at %s does not get ready: %w", a, errors.Join(err, ctx.Err()))
+			}
+		}
+	}
+	return nil
+}
+
+func ask(ctx context.Context, url string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(request)
+}
+
+func urls() (list []string) {
+	for _, a := range addresses {
+		list = append(list, "http://"+a)
+	}
+	return list
+}
+
+// startTraffic makes the old orders, pays them, and sets everything going.
+func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
+	c, err := client.New(client.Options{URLs: urls(), Clock: order.System{}})
+	if err != nil {
+		return nil, err
+	}
+	t := &traffic{world: w, client: c}
+	for i := range w.old {
+		o, err := c.Create(ctx, order.Request{Key: pay.Key{MerchantID: merchant, MerchantOrderNo: fmt.Sprintf("O-%06d", i)}, Amount: price})
+		if err == nil {
+			o, err = c.Pay(ctx, o.No, order.PayRequest{AuthCode: order.AuthCode(fmt.Sprintf("success-%d", i))})
+		}
+		if err != nil {
+			return nil, fmt.Errorf("make old order %d: %w", i, err)
+		}
+		t.orders = append(t.orders, &oldOrder{no: o.No})
+	}
+	t.load = w.command(ctx, "load", "--url", urls()[0], "--url", urls()[1], "--rate", fmt.Sprint(w.rate), "--for", "3h", "--pay", "--seed", fmt.Sprint(w.seed),
+		"--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")
+	out, err := os.Create(filepath.Join(w.dir, "load.json"))
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close() //nolint:errcheck // the load has a copy of its own
+	t.load.Stdout = out
+	if err := t.load.Start(); err != nil {
+		return nil, err
+	}
+	running, cancel := context.WithCancel(ctx)
+	t.cancel = cancel
+	for i := range uint64(4) {
+		t.wg.Go(func() { t.update(running, i) })
+		t.wg.Go(func() { t.read(running, i) })
+	}
+	t.wg.Go(func() { t.repeat(running, 2*time.Second, t.list) })
+	t.wg.Go(func() { t.repeat(running, 5*time.Second, t.export) })
+	return t, nil
+}
+
+func (t *traffic) note(f func(*figures), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(&t.figures)
+	if err != nil {
+		t.figures.refused++
+		t.errs = append(t.errs, fmt.Errorf("%s %w", time.Now().Format("15:04:05.000"), err))
+	}
+}
+
+const pause = 100 * time.Millisecond // of one worker between two requests
+
+// update refunds one fen of one old order after the other. An outcome that stays
+// unknown is asked for again with the same number, as a client would.
+func (t *traffic) update(ctx context.Context, worker uint64) {
+	chance := rand.New(rand.NewPCG(t.world.seed, 100+worker))
+	for (order.System{}).Sleep(ctx, pause) == nil {
+		o := t.orders[chance.IntN(len(t.orders))]
+		o.mu.Lock()
+		if o.refunds < 45 { // a payment takes 50 refunds
+			o.refunds++
+			err := t.refund(o)
+			t.note(func(f *figures) { f.updates++ }, err)
+		}
+		o.mu.Unlock()
+	}
+}
+
+func (t *traffic) refund(o *oldOrder) error {
+	began := time.Now()
+	request := order.RefundRequest{No: fmt.Sprintf("R-%s-%d", o.no, o.refunds), Amount: 1}
+	var err error
+	for range 5 {
+		// A request under way is not given up with the run: its outcome counts.
+		_, _, err = t.client.Refund(context.Background(), o.no, request)
+		var refused *order.Error
+		if err == nil || errors.As(err, &refused) && refused.Outcome != order.Unknown {
+			break
+		}
+	}
+	took := time.Since(began)
+	t.note(func(f *figures) { f.slowest = max(f.slowest, took) }, nil)
+	if err != nil {
+		o.unknown++
+		return fmt.Errorf("refund %s of order %s after %d ms: %w", request.No, o.no, took.Milliseconds(), err)
+	}
+	o.refunded++
+	return nil
+}
+
+// read asks for old orders and holds them against what is known.
+func (t *traffic) read(ctx context.Context, worker uint64) {
+	chance := rand.New(rand.NewPCG(t.world.seed, 200+worker))
+	for (order.System{}).Sleep(ctx, pause) == nil {
+		o := t.orders[chance.IntN(len(t.orders))]
+		began := time.Now()
+		got, err := t.client.Get(context.Background(), o.no)
+		took := time.Since(began)
+		if err == nil && (got.State != pay.Paid || got.Amount != price) {
+			err = fmt.Errorf("it is %s over %d fen", got.State, got.Amount)
+		}
+		if err != nil {
+			err = fmt.Errorf("get order %s: %w", o.no, err)
+		}
+		t.note(func(f *figures) { f.reads++; f.slowestRead = max(f.slowestRead, took) }, err)
+	}
+}
+
+func (t *traffic) repeat(ctx context.Context, every time.Duration, f func() error) {
+	for (order.System{}).Sleep(ctx, every) == nil {
+		if err := f(); err != nil {
+			t.note(func(*figures) {}, err)
+		}
+	}
+}
+
+// list pages through all old orders: each is there once.
+func (t *traffic) list() error {
+	seen, after := map[string]int{}, ""
+	for {
+		answer, err := ask(context.Background(), urls()[0]+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
+		if err != nil {
+			return fmt.Errorf("list: %w", err)
+		}
+		var page struct {
+			Orders []struct {
+				No string `json:"order_no"`
+			} `json:"orders"`
+			Missing []int  `json:"missing_groups"`
+			Next    string `json:"next"`
+		}
+		err = json.NewDecoder(answer.Body).Decode(&page)
+		_ = answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("list: HTTP %d: %w", answer.StatusCode, err)
+		}
+		if len(page.Missing) > 0 && !t.world.crashes {
+			return fmt.Errorf("list: groups %v did not answer", page.Missing)
+		}
+		for _, o := range page.Orders {
+			seen[o.No]++
+		}
+		if after = page.Next; after == "" || len(page.Missing) > 0 {
+			t.note(func(f *figures) { f.lists++ }, nil)
+			return t.onceEach("a list", seen, len(page.Missing) == 0)
+		}
+	}
+}
+
+func (t *traffic) onceEach(where string, seen map[string]int, complete bool) error {
+	for _, o := range t.orders {
+		if n := seen[o.no.String()]; n > 1 || n == 0 && complete {
+			return fmt.Errorf("%s has order %s %d times", where, o.no, n)
+		}
+	}
+	return nil
+}
+
+// export writes today's entries and counts the old orders among them.
+func (t *traffic) export() error {
+	cmd := t.world.command(context.Background(), "order", "export", "--date", time.Now().UTC().Add(8*time.Hour).Format(time.DateOnly))
+	out, err := cmd.Output()
+	if err != nil {
+		if t.world.crashes { // a group that is out: the export says so and is not written
+			return nil
+		}
+		return fmt.Errorf("export: %w\n%s", err, tail(err))
+	}
+	seen, err := payRows(out)
+	if err != nil {
+		return err
+	}
+	t.note(func(f *figures) { f.exports++ }, nil)
+	return t.onceEach("an export", seen, true)
+}
+
+// stop ends the traffic and answers with its figures, and with an error if anything
+// was refused.
+func (t *traffic) stop(ctx context.Context) (figures, error) {
+	t.cancel()
+	t.wg.Wait()
+	_ = t.load.Process.Signal(os.Interrupt)
+	_ = t.load.Wait() // 130
+	text, err := os.ReadFile(filepath.Join(t.world.dir, "load.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &t.figures.load)
+	}
+	f := t.figures
+	if err == nil && (f.refused > 0 || f.load.Failed > 0) {
+		err = fmt.Errorf("%d requests about old orders and %d creates were refused; the first: %w", f.refused, f.load.Failed, errors.Join(t.errs[:min(5, len(t.errs))]...))
+	}
+	return f, errors.Join(err, ctx.Err())
+}
+
+// finalChecks reads every old order under its number, and has the tool verify the load.
+func (w *world) finalChecks(ctx context.Context, t *traffic) error {
+	var errs []error
+	for _, o := range t.orders {
+		got, err := t.client.Get(ctx, o.no)
+		if err == nil && (got.Refunded < o.refunded || got.Refunded > o.refunded+o.unknown) {
+			err = fmt.Errorf("%d fen are refunded, its client knows of %d to %d", got.Refunded, o.refunded, o.refunded+o.unknown)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("order %s: %w", o.no, err))
+		}
+	}
+	fmt.Printf("%d old orders found under their numbers, %d wrong\n", len(t.orders)-len(errs), len(errs))
+	verified, err := w.paytool(ctx, "order", "verify", "--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")
+	fmt.Printf("order verify: %s\n", compact(verified))
+	errs = append(errs, err)
+	verified, err = w.paytool(ctx, "shard", "verify", "-o", "json")
+	fmt.Printf("shard verify: %s\n", compact(verified))
+	return errors.Join(append(errs, err)...)
+}
+
+func (w *world) retireAndExpand(ctx context.Context) error {
+	var status struct {
+		Runs []struct {
+			Plan string `json:"plan"`
+		} `json:"runs"`
+	}
+	out, err := w.paytool(ctx, "shard", "history", "-o", "json")
+	if err == nil {
+		err = json.Unmarshal(out, &status)
+	}
+	if err != nil {
+		return err
+	}
+	if len(status.Runs) == 0 {
+		return errors.New("the history knows of no move")
+	}
+	plan := status.Runs[len(status.Runs)-1].Plan
+	if _, err := w.paytool(ctx, "shard", "retire", "--plan", plan, "--yes"); err != nil {
+		return err
+	}
+	fmt.Println("retired")
+	if _, err := w.paytool(ctx, "sandbox", "up", "--groups", fmt.Sprint(w.groups+1), "--dir", filepath.Join(w.dir, "s")); err != nil {
+		return err
+	}
+	if err := w.restartEach(ctx); err != nil {
+		return err
+	}
+	if _, err := w.paytool(ctx, "shard", "expand", "--watch", "2s", "--yes"); err != nil {
+		return err
+	}
+	fmt.Println("group", w.groups+1, "joined")
+	return order.System{}.Sleep(ctx, 5*time.Second) // for orders of the new group
+}
+
+func compact(text []byte) string {
+	var short bytes.Buffer
+	if json.Compact(&short, text) != nil {
+		return string(text)
+	}
+	return short.String()
+}
+
+func payRows(out []byte) (map[string]int, error) {
+	r, err := newExport(out)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]int{}
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return seen, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row[r.kind] == "pay" {
+			seen[row[r.number]]++
+		}
+	}
+}
