@@ -99,16 +99,9 @@ func (e *engine) status(ctx context.Context) shardStatus {
 // openMoveStatus asks the groups for the moves that are open. It answers with those
 // that it knows also where it fails.
 func (e *engine) openMoveStatus(ctx context.Context) ([]moveStatus, error) {
-	m, err := e.openMoves(mover.Options{})
-	if errors.Is(err, errNoMoves) {
-		return []moveStatus{}, nil
-	}
-	if err != nil {
-		return []moveStatus{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Engine.ProbeTimeout*4)
 	defer cancel()
-	all, err := m.runner.Standings(ctx)
+	all, err := e.openMoves(mover.Options{}).runner.Standings(ctx)
 	return openMoveStatus(all, time.Now()), err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -24,13 +23,7 @@ func (e *engine) lookAfterMoves(ctx context.Context, m *metrics.Metrics) {
 		e.log.Warn("moves are not kept current", "err", err)
 		return
 	}
-	all, err := e.openMoves(mover.Options{Holder: holder, Who: e.cfg.Engine.Name, Log: e.log, OnEvent: m.MoveHeard})
-	if err != nil {
-		if !errors.Is(err, errNoMoves) {
-			e.log.Warn("moves are not kept current", "err", err)
-		}
-		return
-	}
+	all := e.openMoves(mover.Options{Holder: holder, Who: e.cfg.Engine.Name, Log: e.log, OnEvent: m.MoveHeard})
 	keep := keepMoves(all.runner, m, e.log)
 	for (order.System{}).Sleep(ctx, moveInterval) == nil {
 		keep(ctx)

@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"paytool/internal/shard/move"
 	"paytool/internal/shard/mover"
+	"paytool/internal/store/chunk"
+	"paytool/internal/store/tagmove"
 )
 
 // moveRunner is what the commands need of a mover.Runner.
@@ -36,11 +37,15 @@ type moves struct {
 	slow func(ctx context.Context, runs []mover.Run) error
 }
 
-// errNoMoves is what the commands of moves say where nothing carries them out.
-var errNoMoves = errors.New("this version plans moves and cannot carry them out yet: see the plan with --dry-run")
-
 // openMoves sets up a runner over the engine's groups.
-func (e *engine) openMoves(mover.Options) (*moves, error) { return nil, errNoMoves }
+func (e *engine) openMoves(o mover.Options) *moves {
+	m := &moves{carrier: tagmove.NewCarrier(chunk.Pace{}, e.groups...)}
+	for _, g := range e.groups {
+		m.groups = append(m.groups, tagmove.Open(g))
+	}
+	m.runner = mover.New(o, m.groups, m.carrier)
+	return m
+}
 
 // withMoves opens an engine and a runner over its groups for one command.
 func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *engine, m *moves) error) error {
@@ -54,12 +59,9 @@ func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *e
 	return a.withEngine(ctx, func(e *engine) error {
 		view, brakes := newMoveView(a.err, time.Now), &throttle{}
 		defer view.close()
-		m, err := e.openMoves(mover.Options{
+		m := e.openMoves(mover.Options{
 			Holder: holder, Who: whoami(), Log: e.log, OnEvent: view.heard, Brakes: []mover.Brake{brakes},
 		})
-		if err != nil {
-			return err
-		}
 		m.view, m.brakes = view, []mover.Brake{brakes}
 		m.slow = func(ctx context.Context, runs []mover.Run) error { return e.brake(ctx, brakes, limits, m.groups, runs) }
 		return f(e, m)

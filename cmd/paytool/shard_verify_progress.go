@@ -11,6 +11,7 @@ import (
 	"paytool/internal/pay"
 	"paytool/internal/shard"
 	"paytool/internal/store/chunk"
+	"paytool/internal/whole"
 )
 
 // verifyProgress is how far `shard verify` is, and what it has found so far: the file of
@@ -61,7 +62,7 @@ func (p *verifyProgress) save(path string) error {
 	if path == "" {
 		return nil
 	}
-	return writeWhole(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
+	return whole.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
 }
 
 func (p *verifyProgress) remove(path string) error {
