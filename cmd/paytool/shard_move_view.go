@@ -22,7 +22,7 @@ type moveView struct {
 	mu    sync.Mutex
 	runs  map[string]*runView
 	plain time.Time // when the last line of figures was written
-	said  string    // the last plain line
+	said  string    // that line
 }
 
 // runView is one run as it was last heard of.
@@ -45,7 +45,7 @@ type sighting struct {
 
 const (
 	moveLineEvery = 2 * time.Second  // between plain lines of figures
-	sameLineEvery = 30 * time.Second // where nothing has changed
+	sameLineEvery = 30 * time.Second // between two that say the same
 	rateOver      = 10 * time.Second // rows a second are those of that long
 )
 
@@ -90,11 +90,11 @@ func (v *moveView) heard(e mover.Event) {
 	r.progressed(e)
 	line := r.name + ": " + r.line(e)
 	v.out.Set(line)
-	pause := moveLineEvery
+	every := moveLineEvery
 	if line == v.said {
-		pause = sameLineEvery
+		every = sameLineEvery
 	}
-	if now := v.now(); !v.out.visible && now.Sub(v.plain) >= pause {
+	if now := v.now(); !v.out.visible && now.Sub(v.plain) >= every {
 		v.plain, v.said = now, line
 		_, _ = fmt.Fprintln(v.out, line)
 	}

@@ -53,7 +53,8 @@ func TestFiguresOfAMove(t *testing.T) {
 	b.copied(time.Second, 4, 100_000) // within two seconds: no line
 	b.copied(time.Second, 4, 150_000)
 	b.hear(2*time.Second, mover.Event{Step: move.Copy, Tag: 4, Progress: mover.Progress{Rows: 150_000, Held: "a replica of group 1 is 3s behind"}})
-	b.copied(20*time.Second, 4, 1_500_000)
+	b.hear(4*time.Second, mover.Event{Step: move.Copy, Tag: 4, Progress: mover.Progress{Rows: 150_000, Held: "a replica of group 1 is 3s behind"}}) // the same is not said again
+	b.copied(16*time.Second, 4, 1_500_000)
 	b.copied(5*time.Second, 8, 400_000)
 	b.hear(5*time.Second, mover.Event{Step: move.Copy, Mark: move.Done})
 	b.hear(0, mover.Event{Step: move.Follow, Mark: move.Intent})
@@ -64,7 +65,7 @@ func TestFiguresOfAMove(t *testing.T) {
 4 -> 1: copy, 50,000 of 2,000,000 rows
 4 -> 1: copy, 150,000 of 2,000,000 rows, 50,000 rows/s, about 37s left
 4 -> 1: copy, 150,000 of 2,000,000 rows, waits: a replica of group 1 is 3s behind
-4 -> 1: copy, 1,500,000 of 2,000,000 rows, 67,500 rows/s, about 7s left
+4 -> 1: copy, 1,500,000 of 2,000,000 rows, 84,375 rows/s, about 6s left
 4 -> 1: copy, 1,900,000 of 2,000,000 rows, 80,000 rows/s, about 1s left
 4 -> 1: copy: done in 35s, 1,900,000 rows
 4 -> 1: follow

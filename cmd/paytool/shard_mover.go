@@ -32,17 +32,18 @@ type moves struct {
 	groups  []mover.Group
 	carrier mover.Carrier
 	view    *moveView
+	brakes  []mover.Brake // of what is compared for itself; the runner has its own
 	// slow holds copying between the groups of these runs back from now on; nil for never.
 	slow func(ctx context.Context, runs []mover.Run) error
 }
 
 // openMoves sets up a runner over the engine's groups.
-func (e *engine) openMoves(opts mover.Options) *moves {
+func (e *engine) openMoves(o mover.Options) *moves {
 	m := &moves{carrier: tagmove.NewCarrier(chunk.Pace{}, e.groups...)}
 	for _, g := range e.groups {
 		m.groups = append(m.groups, tagmove.Open(g))
 	}
-	m.runner = mover.New(opts, m.groups, m.carrier)
+	m.runner = mover.New(o, m.groups, m.carrier)
 	return m
 }
 
@@ -61,7 +62,7 @@ func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *e
 		m := e.openMoves(mover.Options{
 			Holder: holder, Who: whoami(), Log: e.log, OnEvent: view.heard, Brakes: []mover.Brake{brakes},
 		})
-		m.view = view
+		m.view, m.brakes = view, []mover.Brake{brakes}
 		m.slow = func(ctx context.Context, runs []mover.Run) error { return e.brake(ctx, brakes, limits, m.groups, runs) }
 		return f(e, m)
 	})

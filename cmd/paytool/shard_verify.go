@@ -163,15 +163,16 @@ func (v *verifier) compare(ctx context.Context, s mover.Standing, tag pay.Tag) e
 		return nil
 	}
 	claim, _ := v.topology.Owner(tag)
-	work := mover.Legwork{Tag: tag, From: owner, To: copied, Epoch: claim.Epoch}
+	work := mover.Legwork{Tag: tag, From: owner, To: copied, Epoch: claim.Epoch, Brakes: v.brakes}
 	total := rowsOfTag(s.Run, tag)
 	err := v.carrier.Compare(ctx, work, leg.Checkpoint, func(_ context.Context, checkpoint string, p mover.Progress) error {
-		leg.Checkpoint, leg.Orders, leg.Rows = checkpoint, p.Orders, p.Rows
 		line := fmt.Sprintf("tag %d: %s of %s rows compared", tag, thousands(p.Rows), thousands(max(p.Rows, total)))
 		if p.Held != "" {
-			line += ", waits: " + p.Held
+			v.tell(line + ", waits: " + p.Held)
+			return nil
 		}
 		v.tell(line)
+		leg.Checkpoint, leg.Orders, leg.Rows = checkpoint, p.Orders, p.Rows
 		return v.progress.save(v.opts.resume)
 	}, func(d mover.Difference) error {
 		leg.Differences = append(leg.Differences, difference{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,6 +45,9 @@ func (c *fakeCarrier) Compare(ctx context.Context, l mover.Legwork, from string,
 				return err
 			}
 		}
+		if err := save(ctx, "", mover.Progress{Held: "a brake holds"}); err != nil {
+			return err
+		}
 		if err := save(ctx, fmt.Sprintf("chunk %d", i), mover.Progress{Orders: int64(i) * 10, Rows: int64(i) * 100}); err != nil {
 			return err
 		}
@@ -72,7 +76,7 @@ func newVerifyBed(t *testing.T, until mover.Until) *verifyBed {
 			b.write(s, s.State.Next(), "intent", "")
 		}
 	}
-	b.moves.carrier = b.carrier
+	b.moves.carrier, b.moves.brakes = b.carrier, []mover.Brake{&throttle{}}
 	return b
 }
 
@@ -106,7 +110,7 @@ func TestVerifyComparesWhatIsOnItsWay(t *testing.T) {
 			t.Errorf("group %d is home to %v, want %v", g, b.homes[g], want)
 		}
 	}
-	if l := b.carrier.works[0]; l.From != 4 || l.To != 1 || l.Epoch != 3 {
+	if l := b.carrier.works[0]; l.From != 4 || l.To != 1 || l.Epoch != 3 || len(l.Brakes) != 1 {
 		t.Errorf("%+v", l)
 	}
 
@@ -130,7 +134,7 @@ func TestVerifyNamesWhatDiffers(t *testing.T) {
 	if err != nil || v.OK || len(v.Differences) != 2 || len(v.Strays) != 2 {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	if err := b.app.showShardVerdict(v); err != errNo {
+	if err := b.app.showShardVerdict(v); !errors.Is(err, errNo) {
 		t.Errorf("ended with %v", err)
 	}
 	golden(t, "shard_verify.txt", b.out.String())
