@@ -129,7 +129,7 @@ func (w *world) paytool(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := w.command(ctx, args...)
 	out, err := cmd.Output()
 	if err != nil {
-		return out, fmt.Errorf("paytool %v: %w\n%s", args, err, tail(err))
+		return out, fmt.Errorf("paytool %v: %w\n%s%s", args, err, out, tail(err))
 	}
 	return out, nil
 }
