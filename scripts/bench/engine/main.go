@@ -299,7 +299,7 @@ func plainCreate(ctx context.Context, db *sql.DB, begin string, tag int, n int64
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
 	k := key(n)
 	if begin == fence {
 		var state string
