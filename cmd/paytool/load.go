@@ -73,6 +73,7 @@ func runLoad(ctx context.Context, a *app, o loadOptions) (err error) {
 	if o.rate <= 0 || o.rate > 1e6 || o.duration <= 0 {
 		return usageError(errors.New("--rate is between 0 and 1,000,000 a second and --for is longer than 0"))
 	}
+	collectLess()
 	opts, err := o.drillOptions(a)
 	if err != nil {
 		return err

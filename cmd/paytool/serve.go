@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -89,6 +91,7 @@ func runServe(ctx context.Context, a *app, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	collectLess()
 	m := metrics.New()
 	e, err := a.openEngineWith(ctx, embedded.Full, func(opts *order.Options) {
 		opts.OnEvent, opts.OnHop = m.Heard, m.Hopped
@@ -117,6 +120,16 @@ func runServe(ctx context.Context, a *app, o serveOptions) (err error) {
 	})
 	e.log.Info("serving", "version", info.Version, "config_hash", info.ConfigHash, "instance", e.cfg.Engine.Name)
 	return server.run(ctx, e.log, func(url string) { _, _ = fmt.Fprintln(a.err, "serving on", url) })
+}
+
+// collectLess lets garbage lie until there is four times as much of it as there is live
+// memory, unless GOGC says otherwise. What is live is small, so that collections would
+// come more than once a second under load, and each one has to stop all threads: on a machine
+// whose processors are all busy that takes as long as the last of them waits for one.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // Intervals of what goes on beside the requests.

@@ -32,8 +32,8 @@ type Meter interface {
 	Answered(method, route string, status int, code string, took time.Duration)
 	// Created: the engine has ended a create. took counts from the request's arrival.
 	Created(o order.Order, r order.Request, err error, took time.Duration)
-	// Rejected: a request was turned away.
-	Rejected(class limit.Class, reason limit.Reason)
+	// Rejected: a request was turned away, that long after it had come to the gate.
+	Rejected(class limit.Class, reason limit.Reason, after time.Duration)
 }
 
 // Options set up an API.

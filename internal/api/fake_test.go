@@ -104,7 +104,7 @@ func (m *meter) Created(order.Order, order.Request, error, time.Duration) {
 	m.created++
 }
 
-func (m *meter) Rejected(_ limit.Class, reason limit.Reason) {
+func (m *meter) Rejected(_ limit.Class, reason limit.Reason, _ time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rejected[reason]++

@@ -13,13 +13,14 @@ import (
 
 // enter asks for a place in the gate and counts those who get none.
 func (a *API) enter(ctx context.Context, c limit.Class) (limit.Pass, error) {
+	arrived := a.Now()
 	pass, err := a.Gate.Enter(ctx, c)
-	return pass, a.rejected(c, err)
+	return pass, a.rejected(c, arrived, err)
 }
 
-func (a *API) rejected(c limit.Class, err error) error {
+func (a *API) rejected(c limit.Class, arrived time.Time, err error) error {
 	if turnedAway, ok := err.(*limit.Rejected); ok { //nolint:errorlint // made by package limit, never wrapped
-		a.Meter.Rejected(c, turnedAway.Reason)
+		a.Meter.Rejected(c, turnedAway.Reason, a.Now().Sub(arrived))
 	}
 	return err
 }
@@ -31,7 +32,7 @@ func finish(r *http.Request) context.Context { return context.WithoutCancel(r.Co
 
 func (a *API) create(w http.ResponseWriter, r *http.Request) error {
 	arrived := a.Now()
-	if err := a.rejected(limit.Create, a.Gate.Full(limit.Create)); err != nil {
+	if err := a.rejected(limit.Create, arrived, a.Gate.Full(limit.Create)); err != nil {
 		return err
 	}
 	f, err := readBody(w, r)
@@ -50,7 +51,7 @@ func (a *API) create(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Engine.Check(req); err != nil {
 		return err
 	}
-	if err := a.rejected(limit.Create, a.Throttle.Allow(arrived, subjects(req)...)); err != nil {
+	if err := a.rejected(limit.Create, arrived, a.Throttle.Allow(arrived, subjects(req)...)); err != nil {
 		return err
 	}
 	created, err := a.createInTurn(r, req, arrived)

@@ -209,13 +209,14 @@ func (l *load) send(ctx context.Context, due time.Time, key string, amount pay.F
 			return
 		}
 	}
+	sent := l.clock.Now()
 	o, err := l.creator.Create(context.WithoutCancel(ctx), order.Request{
 		Key:    pay.Key{MerchantID: l.header.Merchant, MerchantOrderNo: key},
 		Amount: amount, Shadow: l.opts.Shadow,
 	})
 	now := l.clock.Now()
 	answer, code := AnswerOf(err)
-	l.tally.answered(answer, now.Sub(due), now)
+	l.tally.answered(answer, due, sent, now)
 	l.opts.Told(Sample{Key: key, Due: due, Done: now, Answer: answer, Order: o})
 	if l.opts.Ledger != nil {
 		if err := l.opts.Ledger.Result(Result{Key: key, Answer: answer, Order: o, Code: code, At: now}); err != nil {

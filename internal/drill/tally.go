@@ -22,7 +22,8 @@ type LoadResult struct {
 	P50Ms     float64 `json:"p50_ms"`
 	P99Ms     float64 `json:"p99_ms"`
 	MaxMs     float64 `json:"max_ms"`
-	// RejectedP99Ms is how long the rejected ones took to hear so.
+	// RejectedP99Ms is how long the rejected ones took to hear so, from the moment they
+	// were sent: that a busy machine sent them late is not the engine's doing.
 	RejectedP99Ms float64 `json:"rejected_p99_ms"`
 	// Rate is acked orders a second, up to the last answer.
 	Rate float64 `json:"rate"`
@@ -63,7 +64,8 @@ func (t *tally) dropped() {
 	t.counts.Dropped++
 }
 
-func (t *tally) answered(a Answer, took time.Duration, at time.Time) {
+// answered counts what was due and sent at these times and answered at another one.
+func (t *tally) answered(a Answer, due, sent, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if at.After(t.last) {
@@ -78,9 +80,10 @@ func (t *tally) answered(a Answer, took time.Duration, at time.Time) {
 		t.counts.Failed++
 	case Rejected:
 		t.counts.Rejected++
-		record(t.refusal, took)
+		record(t.refusal, at.Sub(sent))
 		return
 	}
+	took := at.Sub(due)
 	t.longest = max(t.longest, took)
 	record(t.latency, took)
 }

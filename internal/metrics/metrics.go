@@ -43,6 +43,7 @@ type Metrics struct {
 	calls        *prometheus.CounterVec
 	callTime     *prometheus.HistogramVec
 	rejections   *prometheus.CounterVec
+	rejectTime   prometheus.Histogram
 	hops         *prometheus.CounterVec
 	ejections    *prometheus.CounterVec
 	readmissions *prometheus.CounterVec
@@ -71,12 +72,15 @@ func New() *Metrics {
 		Name: "paytool_channel_seconds", Help: "Time of a call of a channel.", Buckets: latencies,
 	}, []string{"channel", "call"})
 	m.rejections = counters("paytool_rejections_total", "Requests turned away before anything was done for them.", "class", "reason")
+	m.rejectTime = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "paytool_rejection_seconds", Help: "Time from the arrival of a request to its being turned away.", Buckets: latencies,
+	})
 	m.hops = counters("paytool_hops_total", "Orders that went past a group, by that group, the one they landed in, and why.", "from", "to", "reason")
 	m.ejections = counters("paytool_ejections_total", "Ejections of a group by this instance.", "group", "cause")
 	m.readmissions = counters("paytool_readmissions_total", "Readmissions of a group by this instance.", "group")
 	m.polled = newPolled()
 	m.registry.MustRegister(m.requests, m.requestTime, m.errors, m.orders, m.createTime, m.amounts, m.calls, m.callTime,
-		m.rejections, m.hops, m.ejections, m.readmissions,
+		m.rejections, m.rejectTime, m.hops, m.ejections, m.readmissions,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.polled.all()...)
 	m.moves = newMoves()
@@ -151,8 +155,9 @@ func outcome(err error) string {
 }
 
 // Rejected counts a request that was turned away.
-func (m *Metrics) Rejected(class limit.Class, reason limit.Reason) {
+func (m *Metrics) Rejected(class limit.Class, reason limit.Reason, after time.Duration) {
 	m.rejections.WithLabelValues(class.String(), string(reason)).Inc()
+	m.rejectTime.Observe(after.Seconds())
 }
 
 // Heard counts an ejection or a readmission.

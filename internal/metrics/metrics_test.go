@@ -67,7 +67,7 @@ func busy() *metrics.Metrics {
 	m.Created(order.Order{}, real, errors.New("a foreign one"), time.Second)
 	m.Answered("POST", "/v1/orders", 200, "", 3*time.Millisecond)
 	m.Answered("POST", "/v1/orders", 409, order.CodeAmountMismatch, 3*time.Millisecond)
-	m.Rejected(limit.Read, limit.QueueFull)
+	m.Rejected(limit.Read, limit.QueueFull, 3*time.Millisecond)
 	m.Heard(shard.Event{Group: 1, Cause: shard.Starting}) // joined: no readmission
 	m.Heard(shard.Event{Group: 2, Ejected: true, Cause: shard.Hang})
 	m.Heard(shard.Event{Group: 2, Cause: shard.Hang})
@@ -93,7 +93,7 @@ func TestFigures(t *testing.T) {
 		`paytool_requests_total{method="POST",route="/v1/orders",status="200"} 1`,
 		`paytool_errors_total{code="amount_mismatch",route="/v1/orders"} 1`,
 		`paytool_order_amount_fen_bucket{le="1000"} 0`, `paytool_order_amount_fen_bucket{le="10000"} 1`, `paytool_order_amount_fen_count 1`,
-		`paytool_rejections_total{class="read",reason="queue_full"} 1`,
+		`paytool_rejections_total{class="read",reason="queue_full"} 1`, `paytool_rejection_seconds_bucket{le="0.002"} 0`, `paytool_rejection_seconds_bucket{le="0.005"} 1`,
 		`paytool_ejections_total{cause="hang",group="2"} 1`,
 		`paytool_readmissions_total{group="2"} 1`, `-paytool_readmissions_total{group="1"} 1`,
 		`paytool_hops_total{from="2",reason="hang",to="3"} 1`,

@@ -86,7 +86,7 @@ func (c *creation) reserve(ctx context.Context) error {
 }
 
 // run tries the groups of the plan until one has the order. Every good group is
-// tried, however long the ones before it took. Groups that are full of slow creates
+// tried, however long the ones before it took. Groups that are stuck with their creates
 // are passed, and when no other good one is left, a place is waited for rather than
 // an ejected group tried.
 func (c *creation) run(ctx context.Context) (Order, error) {

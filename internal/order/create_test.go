@@ -25,6 +25,7 @@ type fakeGroup struct {
 	claim  shard.TagState
 	insert []error // of the next inserts, in turn
 	commit error   // of every commit
+	kept   bool    // what a commit with an error wrote is there all the same
 }
 
 func (g *fakeGroup) ID() shard.GroupID { return g.id }
@@ -97,7 +98,7 @@ func (t *fakeTx) LockOrder(ctx context.Context, no pay.OrderNo) (Order, error) {
 }
 
 func (t *fakeTx) Commit(context.Context) error {
-	if t.g.commit == nil {
+	if t.g.commit == nil || t.g.kept {
 		t.g.orders = append(t.g.orders, t.order...)
 		t.g.doubts = append(t.g.doubts, t.doubts...)
 		t.g.hops = append(t.g.hops, t.hops...)
@@ -200,6 +201,22 @@ func TestAfterAnUnknownTryNothingIsCalledRefused(t *testing.T) {
 	ranked[2].insert = []error{fault(NotCommitted, shard.DiskFull)}
 	_, err := e.Create(t.Context(), testRequest)
 	wantCode(t, err, CodeUnknownOutcome, Unknown)
+}
+
+// TestARetryFindsAHopOfWhichTheAnswerWasLost: the home is well, so only that the key
+// was on its way elsewhere says where to look.
+func TestARetryFindsAHopOfWhichTheAnswerWasLost(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	lockWait := fault(NotCommitted, "")
+	ranked[0].insert = []error{lockWait}
+	ranked[1].commit, ranked[1].kept = fault(Unknown, shard.Crash), true
+	ranked[2].insert = []error{lockWait}
+	_, err := e.Create(t.Context(), testRequest)
+	wantCode(t, err, CodeUnknownOutcome, Unknown)
+	o, err := e.Create(t.Context(), testRequest)
+	if err != nil || len(ranked[1].orders) != 1 || o.No != ranked[1].orders[0].No {
+		t.Errorf("the retry is answered with %s in group %d (%v), want the one that hopped to group %d", o.No, o.Group, err, ranked[1].id)
+	}
 }
 
 func TestRefusedValueIsTheCallersFault(t *testing.T) {

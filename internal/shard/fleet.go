@@ -118,7 +118,7 @@ type Ticket struct {
 }
 
 // Enter asks for a place in a group. lastResort lets a create into a group that
-// is ejected. It is refused when the group is full of slow creates, is ejected,
+// is ejected. It is refused when the group is stuck with its creates, is ejected,
 // or has its trial create under way; the create then goes to the next group.
 func (f *Fleet) Enter(g GroupID, now time.Time, lastResort bool) (Ticket, bool) {
 	f.mu.Lock()

@@ -104,7 +104,11 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer stopEngine()
-	plain, err := plainTransactions(cfg)
+	plain, err := plainTransactions(cfg, "BEGIN")
+	if err != nil {
+		return err
+	}
+	fenced, err := plainTransactions(cfg, fence)
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.idle, err = idle(dir); err != nil {
 		return err
 	}
-	ways := []*way{{name: "plain transactions", create: plain}, {name: "engine, in process", create: engine}, {name: "engine, over HTTP", create: served}}
+	ways := []*way{{name: "plain transactions", create: plain}, {name: "plain, with the fence", create: fenced}, {name: "engine, in process", create: engine}, {name: "engine, over HTTP", create: served}}
 	if err := measure(ctx, o, ways); err != nil {
 		return err
 	}
@@ -257,8 +261,14 @@ func startEngine(ctx context.Context, cfg *config.Config) (create func(context.C
 	}, stop, e.Ready(ctx)
 }
 
-// plainTransactions write an order's two rows, in the groups by turns.
-func plainTransactions(cfg *config.Config) (func(context.Context, int64) error, error) {
+// fence is what the engine begins with: it holds the tag against a move, and looks for
+// an earlier attempt of the key.
+const fence = `SELECT s.state, s.epoch, (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
+FROM group_state s WHERE s.tag=? LOCK IN SHARE MODE`
+
+// plainTransactions write an order's two rows, in the groups by turns. They begin with
+// BEGIN, or with the fence where autocommit is off.
+func plainTransactions(cfg *config.Config, begin string) (func(context.Context, int64) error, error) {
 	var dbs []*sql.DB
 	for _, g := range cfg.Groups {
 		c, err := mysql.ParseDSN(string(g.Primary.DSN))
@@ -266,6 +276,9 @@ func plainTransactions(cfg *config.Config) (func(context.Context, int64) error, 
 			return nil, err
 		}
 		c.InterpolateParams = true
+		if begin == fence {
+			c.Params = map[string]string{"autocommit": "0"}
+		}
 		connector, err := mysql.NewConnector(c)
 		if err != nil {
 			return nil, err
@@ -277,31 +290,50 @@ func plainTransactions(cfg *config.Config) (func(context.Context, int64) error, 
 	}
 	return func(ctx context.Context, n int64) error {
 		group := int(n % int64(len(dbs)))
-		return plainCreate(ctx, dbs[group], cfg.Groups[group].Group, n)
+		return plainCreate(ctx, dbs[group], begin, cfg.Groups[group].Group, n)
 	}, nil
 }
 
-func plainCreate(ctx context.Context, db *sql.DB, tag int, n int64) error {
-	tx, err := db.BeginTx(ctx, nil)
+func plainCreate(ctx context.Context, db *sql.DB, begin string, tag int, n int64) error {
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback()
+	defer conn.Close() //nolint:errcheck // it only goes back to the pool
+	k := key(n)
+	if begin == fence {
+		var state string
+		var epoch, last sql.NullInt64
+		err = conn.QueryRowContext(ctx, fence, k.MerchantID, k.MerchantOrderNo, tag).Scan(&state, &epoch, &last)
+	} else {
+		_, err = conn.ExecContext(ctx, begin)
+	}
+	if err == nil {
+		err = insertRows(ctx, conn, k, tag, n)
+	}
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		_, _ = conn.ExecContext(ctx, "ROLLBACK") // the first error is the better one
+	}
+	return err
+}
+
+func insertRows(ctx context.Context, conn *sql.Conn, k pay.Key, tag int, n int64) error {
 	now := time.Now().UnixMilli()
 	no := fmt.Sprintf("20010101000000%07d%d", n%10_000_000, tag) // a day on which no engine made orders
-	k := key(n)
-	if _, err := tx.ExecContext(ctx, `INSERT INTO orders (order_no, merchant_id, merchant_order_no, attempt, state, amount_fen, refunded_fen,
+	_, err := conn.ExecContext(ctx, `INSERT INTO orders (order_no, merchant_id, merchant_order_no, attempt, state, amount_fen, refunded_fen,
   channel, account, channel_trade_no, terminal_id, subject, created_ms, paid_ms, updated_ms, twin_of, shadow, version, op_id,
   risk_double, send_by_ms, due_ms, tries, tag, live)
 VALUES (?, ?, ?, 1, 'created', 1250, 0, '', '', '', '', '', ?, 0, ?, '', 0, 1, ?, 0, 0, ?, 0, ?, 1)`,
-		no, k.MerchantID, k.MerchantOrderNo, now, now, fmt.Sprintf("%032x", n), now+900_000, tag); err != nil {
+		no, k.MerchantID, k.MerchantOrderNo, now, now, fmt.Sprintf("%032x", n), now+900_000, tag)
+	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms, from_state, to_state, mover, op_id, detail)
-VALUES (?, ?, 1, ?, ?, 0, '', 'created', 'create', ?, '')`, tag, no, k.MerchantID, now, fmt.Sprintf("%032x", n)); err != nil {
-		return err
-	}
-	return tx.Commit()
+	_, err = conn.ExecContext(ctx, `INSERT INTO outbox (tag, order_no, version, merchant_id, created_ms, published_ms, from_state, to_state, mover, op_id, detail)
+VALUES (?, ?, 1, ?, ?, 0, '', 'created', 'create', ?, '')`, tag, no, k.MerchantID, now, fmt.Sprintf("%032x", n))
+	return err
 }
 
 // serve builds and starts `paytool serve` on the same groups.
