@@ -7,7 +7,6 @@ import (
 	"paytool/internal/drill/watch"
 	"paytool/internal/order"
 	"paytool/internal/shard"
-	"paytool/internal/store"
 	"sync"
 	"time"
 )
@@ -73,15 +72,15 @@ func (d *drillRun) keepSemisync(ctx context.Context) {
 			off := false
 			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
 				actx, cancel := context.WithTimeout(ctx, semisyncWait)
-				word, err := g.Semisync(actx)
+				wait, err := g.CommitsWait(actx)
 				cancel()
-				if now := word != store.SemisyncOn; err == nil && now != off {
-					off = now
+				if err == nil && !wait != off {
+					off = !wait
 					kind := result.SemisyncOn
 					if off {
 						kind = result.SemisyncOff
 					}
-					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID(), Detail: word})
+					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID()})
 				}
 			}
 		})

@@ -72,6 +72,13 @@ func (g *Group) Semisync(ctx context.Context) (word string, err error) {
 	return s.word(), nil
 }
 
+// CommitsWait reports whether the primary's commits wait for a replica, whether one is
+// there or not. Where they do not, what is acknowledged may have one copy.
+func (g *Group) CommitsWait(ctx context.Context) (bool, error) {
+	s, err := readSemisync(ctx, g.primary().monitor)
+	return s.known && s.on, g.primary().fail("read the semi-sync status", err, beforeCommit)
+}
+
 func (n *node) status(ctx context.Context, role string) (s NodeStatus, orders int64) {
 	s = NodeStatus{Name: n.name, Role: role, Addr: n.addr, Semisync: SemisyncUnknown}
 	server, err := readServer(ctx, n.monitor)
