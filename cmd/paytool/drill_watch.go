@@ -7,6 +7,7 @@ import (
 	"paytool/internal/drill/watch"
 	"paytool/internal/order"
 	"paytool/internal/shard"
+	"paytool/internal/store"
 	"sync"
 	"time"
 )
@@ -69,21 +70,42 @@ func (d *drillRun) keepSemisync(ctx context.Context) {
 			continue
 		}
 		each.Go(func() {
-			off := false
+			l := semisyncLooks{group: g}
 			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
-				actx, cancel := context.WithTimeout(ctx, semisyncWait)
-				wait, err := g.CommitsWait(actx)
-				cancel()
-				if err == nil && !wait != off {
-					off = !wait
-					kind := result.SemisyncOn
-					if off {
-						kind = result.SemisyncOff
-					}
-					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID()})
+				if e, changed := l.look(ctx); changed {
+					d.event(e)
 				}
 			}
 		})
 	}
 	each.Wait()
+}
+
+// semisyncLooks are the looks at one group.
+type semisyncLooks struct {
+	group *store.Group
+	off   bool
+	last  time.Time // when the last look that saw what is so now was begun
+}
+
+// look tells a change. It has come after the last look that saw it otherwise began: a
+// commit that was acknowledged while nobody looked is judged by how long it has waited.
+func (l *semisyncLooks) look(ctx context.Context) (e result.Event, changed bool) {
+	ctx, cancel := context.WithTimeout(ctx, semisyncWait)
+	defer cancel()
+	begun := time.Now()
+	wait, atMost, err := l.group.CommitsWait(ctx)
+	if err != nil {
+		return e, false
+	}
+	before := l.last
+	l.last = begun
+	if !wait == l.off {
+		return e, false
+	}
+	l.off = !wait
+	if l.off {
+		return result.Event{At: time.Now(), Kind: result.SemisyncOff, Group: l.group.ID(), Since: before, Wait: atMost}, true
+	}
+	return result.Event{At: before, Kind: result.SemisyncOn, Group: l.group.ID()}, true
 }

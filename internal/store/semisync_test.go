@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"paytool/internal/shard"
 )
@@ -134,8 +135,8 @@ func checkSemisyncOfAGroup(t *testing.T, b *bed) {
 		got, err := b.group.Semisync(b.ctx())
 		return err == nil && got == want
 	})
-	if waits, err := b.group.CommitsWait(b.ctx()); err != nil || waits == b.embedded() {
-		t.Errorf("commits wait: %v, %v", waits, err)
+	if waits, atMost, err := b.group.CommitsWait(b.ctx()); err != nil || waits == b.embedded() || (atMost == 0) != b.embedded() {
+		t.Errorf("commits wait: %v, %v at most, %v", waits, atMost, err)
 	}
 }
 
@@ -153,11 +154,11 @@ func TestCommitsWaitForAReplicaThatIsGone(t *testing.T) {
 		word, err := b.group.Semisync(b.ctx())
 		return err == nil && word == SemisyncOff
 	})
-	if waits, err := b.group.CommitsWait(b.ctx()); err != nil || !waits {
-		t.Errorf("commits wait: %v, %v", waits, err)
+	if waits, atMost, err := b.group.CommitsWait(b.ctx()); err != nil || !waits || atMost != time.Minute {
+		t.Errorf("commits wait: %v, %v at most, %v", waits, atMost, err)
 	}
 	b.exec(0, "SET GLOBAL rpl_semi_sync_master_enabled=0")
-	if waits, err := b.group.CommitsWait(b.ctx()); err != nil || waits {
+	if waits, _, err := b.group.CommitsWait(b.ctx()); err != nil || waits {
 		t.Errorf("with semi-sync off commits wait: %v, %v", waits, err)
 	}
 }

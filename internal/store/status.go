@@ -73,10 +73,21 @@ func (g *Group) Semisync(ctx context.Context) (word string, err error) {
 }
 
 // CommitsWait reports whether the primary's commits wait for a replica, whether one is
-// there or not. Where they do not, what is acknowledged may have one copy.
-func (g *Group) CommitsWait(ctx context.Context) (bool, error) {
-	s, err := readSemisync(ctx, g.primary().monitor)
-	return s.known && s.on, g.primary().fail("read the semi-sync status", err, beforeCommit)
+// there or not, and how long before semi-sync turns itself off. Where they do not wait,
+// what is acknowledged may have one copy.
+func (g *Group) CommitsWait(ctx context.Context) (wait bool, atMost time.Duration, err error) {
+	p := g.primary()
+	s, err := readSemisync(ctx, p.monitor)
+	if err != nil || !s.known {
+		return false, 0, p.fail("read the semi-sync status", err, beforeCommit)
+	}
+	var name string
+	var ms int64
+	const timeout = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('rpl_semi_sync_master_timeout', 'rpl_semi_sync_source_timeout')`
+	if err := p.monitor.QueryRowContext(ctx, timeout).Scan(&name, &ms); err != nil {
+		return false, 0, p.fail("read the semi-sync timeout", err, beforeCommit)
+	}
+	return s.on, time.Duration(ms) * time.Millisecond, nil
 }
 
 func (n *node) status(ctx context.Context, role string) (s NodeStatus, orders int64) {

@@ -128,6 +128,10 @@ type Event struct {
 	Kind   EventKind     `json:"kind"`
 	Group  shard.GroupID `json:"group"` // 0: no group in particular
 	Detail string        `json:"detail"`
+	// Of SemisyncOff: when commits did still wait, zero if nobody knows, and how long they
+	// waited at most.
+	Since time.Time     `json:"-"`
+	Wait  time.Duration `json:"-"`
 }
 
 // EventKind is what an event is.
