@@ -135,8 +135,8 @@ func checkSemisyncOfAGroup(t *testing.T, b *bed) {
 		got, err := b.group.Semisync(b.ctx())
 		return err == nil && got == want
 	})
-	if waits, atMost, err := b.group.CommitsWait(b.ctx()); err != nil || waits == b.embedded() || (atMost == 0) != b.embedded() {
-		t.Errorf("commits wait: %v, %v at most, %v", waits, atMost, err)
+	if waits, replicas, err := b.group.CommitsWait(b.ctx()); err != nil || waits == b.embedded() || (replicas == 0) != b.embedded() {
+		t.Errorf("commits wait: %v, for %d replicas, %v", waits, replicas, err)
 	}
 }
 
@@ -154,8 +154,11 @@ func TestCommitsWaitForAReplicaThatIsGone(t *testing.T) {
 		word, err := b.group.Semisync(b.ctx())
 		return err == nil && word == SemisyncOff
 	})
-	if waits, atMost, err := b.group.CommitsWait(b.ctx()); err != nil || !waits || atMost != time.Minute {
-		t.Errorf("commits wait: %v, %v at most, %v", waits, atMost, err)
+	if waits, replicas, err := b.group.CommitsWait(b.ctx()); err != nil || !waits || replicas != 0 {
+		t.Errorf("commits wait: %v, for %d replicas, %v", waits, replicas, err)
+	}
+	if atMost, err := b.group.CommitsWaitAtMost(b.ctx()); err != nil || atMost != time.Minute {
+		t.Errorf("commits wait at most %s, %v", atMost, err)
 	}
 	b.exec(0, "SET GLOBAL rpl_semi_sync_master_enabled=0")
 	if waits, _, err := b.group.CommitsWait(b.ctx()); err != nil || waits {

@@ -88,6 +88,10 @@ var rules = []struct {
 		in.from(6_085, 6_120, func(s *curve.Sample) { s.Group, s.Past = 1, 0 }) // from the first, done at 6,100, to the last before 6,151: eight
 		in.Events = append(in.Events, Event{At: at(6_150), Kind: SemisyncOff, Group: 1, Since: at(5_950), Wait: 100 * time.Millisecond}, Event{At: at(6_151), Kind: SemisyncOn, Group: 1})
 	}, Broken, "8 orders were acknowledged while semi-sync was off"},
+	{"orders that another commit's end released", func(in *Input) {
+		in.from(6_000, 6_004, func(s *curve.Sample) { s.Group, s.Done = 1, s.Due+82*time.Millisecond })
+		in.Events = append(in.Events, Event{At: at(6_090), Kind: SemisyncOff, Group: 1, Since: at(6_050), Alone: at(6_045), Wait: 100 * time.Millisecond}, Event{At: at(6_091), Kind: SemisyncOn, Group: 1})
+	}, Broken, "3 orders were acknowledged while semi-sync was off"},
 	{"one copy to the end", func(in *Input) {
 		in.Events = append(in.Events, Event{At: at(19_900), Kind: SemisyncOff, Group: 1})
 	}, Broken, "5 orders were acknowledged while semi-sync was off"},

@@ -181,16 +181,18 @@ func (b *builder) oneCopy() int {
 type span struct {
 	from, to time.Duration
 	since    time.Duration // when it was seen on the last time
+	alone    time.Duration // since when there was no replica; from if nobody knows
 	wait     time.Duration // of a commit, after which it turns itself off; 0 if nobody knows
 	fell     time.Duration // when it did
 }
 
-// begin finds the first order that was acknowledged after the whole wait: from there on
-// nothing has waited for a replica.
+// begin finds the first order that was acknowledged after the whole wait, or while there
+// was no replica: from there on nothing has waited for one. A commit that gives up
+// releases all that wait, however short they have.
 func (t *span) begin(samples []curve.Sample, group shard.GroupID) {
 	t.fell = t.from
 	for _, s := range samples {
-		vain := t.wait > 0 && s.Done-s.Due >= t.wait && s.Done >= t.since
+		vain := s.Done >= t.since && (t.wait > 0 && s.Done-s.Due >= t.wait || s.Done >= t.alone)
 		if s.Answer == drill.Acked && s.Group == group && vain && s.Done < t.fell {
 			t.fell = s.Done
 		}
@@ -209,7 +211,11 @@ func (b *builder) semisyncOff() map[shard.GroupID][]span {
 		t, open := begun[e.Group]
 		switch {
 		case e.Kind == SemisyncOff && !open:
-			begun[e.Group] = span{from: b.since(e.At), since: b.since(e.Since), wait: e.Wait}
+			t = span{from: b.since(e.At), since: b.since(e.Since), alone: b.since(e.Alone), wait: e.Wait}
+			if e.Alone.IsZero() {
+				t.alone = t.from
+			}
+			begun[e.Group] = t
 		case e.Kind == SemisyncOn && open:
 			t.to = b.since(e.At)
 			off[e.Group] = append(off[e.Group], t)
