@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
 	"paytool/internal/config"
 	"paytool/internal/drill/rig"
 	"paytool/internal/drill/rig/site"
+	"paytool/internal/store/embedded"
 )
 
 // Exit statuses of drills; 0, 1 and 2 are those of every command. The worst wins:
@@ -94,6 +96,8 @@ type drillSite struct {
 	cfg  *config.Config
 	file string // absolute
 	dir  string // of the journals
+	// embedded groups have no servers: they break in a proxy alone.
+	embedded bool
 }
 
 // openDrillSite finds what drills act on. Faults on embedded groups end with the
@@ -111,6 +115,46 @@ func (a *app) openDrillSite(ctx context.Context) (*drillSite, error) {
 		return nil, err
 	}
 	return newDrillSite(ctx, path)
+}
+
+// openEmbeddedSite serves the embedded groups of --dir. The caller closes the set.
+func (a *app) openEmbeddedSite(ctx context.Context) (*drillSite, *embedded.Set, error) {
+	if a.configPath != "" {
+		return nil, nil, usageError(errors.New("--dir and --config exclude each other: embedded groups have no config"))
+	}
+	dir, err := filepath.Abs(a.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := embedded.Open(ctx, embedded.Options{Dir: dir, Sync: embedded.Full, Log: a.logger(config.Log{Level: "warn"})})
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := embeddedConfig(dir, set)
+	if err == nil {
+		var s *site.Site
+		if s, err = site.New(ctx, "", cfg); err == nil {
+			return &drillSite{Site: s, cfg: cfg, dir: drillsOf(cfg), embedded: true}, set, nil
+		}
+	}
+	return nil, nil, errors.Join(err, set.Close())
+}
+
+// embeddedConfig leads to the ports of the groups, where a proxy can stand before them.
+func embeddedConfig(dir string, set *embedded.Set) (*config.Config, error) {
+	if !set.Serving() {
+		return nil, fmt.Errorf("%w: another process serves %s, whose groups only break in the process that serves them; end it first", rig.ErrRefused, dir)
+	}
+	groups := make([]config.Group, len(set.Groups()))
+	for i, g := range set.Groups() {
+		dsn, err := mysql.ParseDSN(g.DSN)
+		if err != nil {
+			return nil, fmt.Errorf("read the dsn of embedded group %d: %w", g.Number, err)
+		}
+		dsn.Net, dsn.Addr = "tcp", set.Server(g.Number).Addr()
+		groups[i] = config.Group{Group: g.Number, Primary: config.Node{DSN: config.DSN(dsn.FormatDSN())}}
+	}
+	return config.ForGroups(dir, groups)
 }
 
 // noServers is a site of faults that ended with their process.

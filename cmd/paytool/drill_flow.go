@@ -46,6 +46,7 @@ type drillRun struct {
 	mu       sync.Mutex
 	told     []drill.Sample
 	watched  []curve.Sample                // of an observing drill, which has no others
+	prefix   string                        // of the keys of the drill's orders, "" where it has none
 	past     map[pay.OrderNo]shard.GroupID // the first group that an order went past
 	unknown  int                           // hops after a try whose outcome nobody knew
 	events   []result.Event
@@ -158,6 +159,7 @@ func (d *drillRun) phases(ctx context.Context, groups []rig.Group) (*result.Inpu
 		Told: d.heardOrder,
 	}
 	if !d.plan.Load.Observe {
+		d.prefix = opts.LedgerHeader(d.started).Prefix
 		if opts.Ledger, err = drill.CreateLedger(d.ledgerFile(), opts.LedgerHeader(d.started)); err != nil {
 			return nil, err
 		}

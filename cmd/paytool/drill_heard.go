@@ -93,7 +93,7 @@ func (d *drillRun) eventLine(e result.Event) string {
 	}
 	words := map[result.EventKind]string{
 		result.PhaseBegan: "phase", result.Injected: "injected and measured:", result.Recovered: "gone:", result.Ejected: "takes no new orders any more:",
-		result.Readmitted: "takes orders again", result.SemisyncOff: "commits no longer wait for a replica:", result.SemisyncOn: "commits wait for a replica again",
+		result.Readmitted: "takes orders again", result.SemisyncOff: "commits no longer wait for a replica", result.SemisyncOn: "commits wait for a replica again",
 		result.Canary: "has acknowledged an order", result.Promoted: "has another primary:",
 	}
 	who := ""

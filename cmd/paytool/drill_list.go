@@ -183,10 +183,10 @@ func writeDrill(w io.Writer, r *result.Result) error {
 	for _, reason := range r.Reasons {
 		p.printf("  %s\n", reason)
 	}
-	p.printf("\n")
-	if p.err != nil {
+	if p.err != nil || r.Verdict == result.Refused { // nothing was measured
 		return p.err
 	}
+	p.printf("\n")
 	t := report.Table{Header: []string{"WHAT", "AT MOST", "MEASURED", ""}, Right: map[string]bool{"AT MOST": true, "MEASURED": true}}
 	for _, c := range r.Checks {
 		want, mark := "", "shown only"

@@ -24,6 +24,7 @@ import (
 	"paytool/internal/shard"
 	"paytool/internal/shard/doctor"
 	"paytool/internal/store"
+	"paytool/internal/store/embedded"
 )
 
 type drillRunOptions struct {
@@ -47,6 +48,9 @@ being served, whose groups are those of the config. With --observe the drill sen
 and watches what others send there: it shows how smooth that was, and finds orders that
 are doubled or differ between nodes. That none is lost it cannot show: nobody keeps a
 ledger. So it is inconclusive at best.
+
+With --dir the groups are embedded ones: then the faults are those of the network, in a
+proxy between the engine and the groups.
 
 The plan comes from a file (docs/drills has two) or from flags alone, which are for a
 sandbox. Never are all groups broken. Ctrl-C takes the fault back and ends the drill; a
@@ -81,11 +85,19 @@ drill recover", 8 inconclusive. The worst wins: 7, 6, 8, 5, 4.`,
 	return cmd
 }
 
-func runDrill(ctx context.Context, a *app, p plan.Plan, o drillRunOptions) error {
-	if a.dir != "" {
-		return usageError(errors.New("--dir: drills break servers; start some with `paytool sandbox up --groups 5`, or see `paytool demo` for embedded groups"))
+func runDrill(ctx context.Context, a *app, p plan.Plan, o drillRunOptions) (err error) {
+	var s *drillSite
+	if a.dir == "" {
+		s, err = a.openDrillSite(ctx)
+	} else {
+		var set *embedded.Set
+		if s, set, err = a.openEmbeddedSite(ctx); err == nil {
+			defer func() { err = errors.Join(err, set.Close()) }()
+		}
 	}
-	s, err := a.openDrillSite(ctx)
+	if errors.Is(err, rig.ErrRefused) {
+		return drillRefused(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -157,8 +169,12 @@ func (d *drillRun) environment() error {
 	return nil
 }
 
-// sandbox reports whether every server belongs to a sandbox of this machine.
+// sandbox reports whether every server belongs to a sandbox of this machine, or is no
+// server but a file.
 func (s *drillSite) sandbox() bool {
+	if s.embedded {
+		return true
+	}
 	for _, g := range s.cfg.Groups {
 		described, err := s.Group(g.Group)
 		if err != nil {
@@ -193,13 +209,16 @@ func (d *drillRun) guard(ctx context.Context) error {
 			return fmt.Errorf("%w: %s needs %s", rig.ErrRefused, f.Name, spec.Needs)
 		}
 	}
-	if err := d.reachable(); err != nil {
+	if err := errors.Join(rig.Free(d.site.dir), d.reachable(), d.breakable()); err != nil {
 		return err
 	}
 	for i, step := range d.plan.Method[1:] {
 		if before := d.plan.Method[i]; step.At < before.At+before.For {
 			return fmt.Errorf("%w: %s begins while %s is in force: faults at the same time are written as one, %s+%s", rig.ErrRefused, step.Fault, before.Fault, before.Fault, step.Fault)
 		}
+	}
+	if d.site.embedded {
+		return nil // there are no servers to examine
 	}
 	var wrong []string
 	for _, f := range examine(ctx, d.site.cfg, doctorOptions{timeout: guardPatience}).Findings {
@@ -209,6 +228,17 @@ func (d *drillRun) guard(ctx context.Context) error {
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w: the groups are not well: %s; see `paytool shard doctor`", rig.ErrRefused, strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// breakable refuses what embedded groups cannot have: they are files in the process that
+// serves them, and break in a proxy alone.
+func (d *drillRun) breakable() error {
+	for _, f := range d.allFaults() {
+		if spec, ok := fault.Lookup(f.Name); ok && d.site.embedded && !spec.ActsOn(fault.Network) {
+			return fmt.Errorf("%w: %s needs servers, and embedded groups (--dir) have none: only faults of the network act on them, such as hang, lost_commit or partition; see `paytool drill faults` and `paytool sandbox up`", rig.ErrRefused, f.Name)
+		}
 	}
 	return nil
 }

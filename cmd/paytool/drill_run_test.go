@@ -6,15 +6,19 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"paytool/internal/drill/result"
 	"paytool/internal/sandbox"
+	"paytool/internal/shard"
 )
 
 // TestDrillRun runs whole drills on one sandbox: one that holds, what is refused, and
@@ -27,6 +31,10 @@ func TestDrillRun(t *testing.T) {
 	}{
 		{"a drill proves its orders", drillProves},
 		{"what must not be is refused", drillRefuses},
+		{"a zone fails as a whole", drillZone},
+		{"one drill at a time, on what is repaired", drillAlone},
+		{"a fault without effect proves nothing", drillWithoutEffect},
+		{"a node that cannot be read proves nothing", drillUnread},
 		{"through engines that are served", drillServed},
 		{"what others send is observed", drillObserves},
 		{"a lost order is named", func(t *testing.T, b *bench) { drillFinds(t, b, result.Lost, loseOrder) }},
@@ -57,6 +65,112 @@ func drillProves(t *testing.T, b *bench) {
 	}
 	if status, out, _ := b.paytool("drill", "list"); status != exitDone || !strings.Contains(out, r.ID) {
 		t.Errorf("the history lacks %s:\n%s", r.ID, out)
+	}
+	b.sound()
+}
+
+// drillZone puts groups 2 and 3 into a zone of the config.
+func drillZone(t *testing.T, b *bench) {
+	text, err := os.ReadFile(b.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text []byte) {
+		if err := os.WriteFile(b.config, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer write(text)
+	zones := func(of ...string) {
+		changed := string(text)
+		for i, zone := range of {
+			head := fmt.Sprintf("group: %d\n", i+1)
+			at := strings.Index(changed, head)
+			if at < 0 {
+				t.Fatalf("the config has no %q:\n%s", head, changed)
+			}
+			indent := changed[strings.LastIndex(changed[:at], "\n")+1 : at]
+			changed = changed[:at] + head + strings.Repeat(" ", len(indent)) + "zone: " + zone + "\n" + changed[at+len(head):]
+		}
+		write([]byte(changed))
+	}
+	zones("east", "west", "west")
+	var r result.Summary
+	status := b.json(&r, short("--zone", "west", "--fault", "read_only")...)
+	if status != r.Exit || r.Exit != 0 && r.Exit != exitDeviated || !slices.Equal(r.Groups, []shard.GroupID{2, 3}) || !r.Verify.OK || r.During.Hops == 0 {
+		t.Errorf("exit %d: %+v\n%s", status, r, b.stderr)
+	}
+	plan := filepath.Join(t.TempDir(), "plan.yaml")
+	if err := os.WriteFile(plan, []byte("title: t\nenvironment: sandbox\ntargets: {zone: west}\nmethod: [{fault: read_only, for: 5s}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, _ := b.paytool("drill", "run", "--plan", plan, "--dry-run"); status != exitDone || !strings.Contains(out, "today: groups [2 3]") {
+		t.Errorf("a plan with a zone: exit %d\n%s", status, out)
+	}
+	if status, _, said := b.paytool("drill", "run", "--zone", "north", "--fault", "read_only"); status != exitRefused || !strings.Contains(said, "no group is in zone") {
+		t.Errorf("a zone that there is not: exit %d, %q", status, said)
+	}
+	zones("west", "west", "west")
+	if status, _, said := b.paytool("drill", "run", "--plan", plan); status != exitRefused || !strings.Contains(said, "never all") {
+		t.Errorf("a zone that is everything: exit %d, %q", status, said)
+	}
+}
+
+// drillAlone: while another drill runs, or has left its fault behind, or drills are held
+// back, none begins.
+func drillAlone(t *testing.T, b *bench) {
+	refused := func(why string) {
+		t.Helper()
+		if status, _, said := b.paytool(short("--groups", "1", "--fault", "read_only")...); status != exitRefused || !strings.Contains(said, why) {
+			t.Errorf("exit %d, %q; want %d and %q", status, said, exitRefused, why)
+		}
+	}
+	tool := b.injecting("--group", "2", "--fault", "read_only")
+	refused("another drill runs")
+	tool.signal(syscall.SIGTERM)
+	tool.wait()
+	b.leave("--group", "2", "--fault", "read_only")
+	refused("is not repaired")
+	if status, _, said := b.paytool("drill", "recover"); status != exitDone {
+		t.Errorf("recover: exit %d, %q", status, said)
+	}
+	if status, _, _ := b.paytool("drill", "stop", "--all", "--reason", "incident 4712"); status != exitDone {
+		t.Errorf("stop: exit %d", status)
+	}
+	refused("incident 4712")
+	if status, _, _ := b.paytool("drill", "stop", "--release"); status != exitDone {
+		t.Errorf("release: exit %d", status)
+	}
+	b.sound()
+}
+
+// drillWithoutEffect asks for a fault that strikes one request in a thousand million.
+func drillWithoutEffect(t *testing.T, b *bench) {
+	var r result.Summary
+	status := b.json(&r, short("--groups", "2", "--fault", "reply_lost:p=0.000000001")...)
+	_, shown, _ := b.paytool("drill", "show", r.ID)
+	if status != exitInconclusive || r.Verdict != result.Inconclusive || !r.Restore.OK || !r.Verify.OK || !strings.Contains(shown, "the fault had no effect: reply_lost") {
+		t.Errorf("exit %d: %+v\n%s\n%s", status, r, shown, b.stderr)
+	}
+	b.sound()
+}
+
+// drillUnread freezes a replica once the fault is gone: what it has cannot be looked at.
+func drillUnread(t *testing.T, b *bench) {
+	var out bytes.Buffer
+	frozen := b.nodes(1, sandbox.RoleReplica)[0]
+	watched := &onLine{words: "gone: ", then: func() {
+		if err := frozen.Signal(syscall.SIGSTOP); err != nil {
+			t.Error(err)
+		}
+	}}
+	status := run(context.Background(), append(short("--groups", "2", "--fault", "read_only"), "-o", "json", "--config", b.config), strings.NewReader(""), &out, watched)
+	if err := frozen.Signal(syscall.SIGCONT); err != nil {
+		t.Error(err)
+	}
+	var r result.Summary
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil || status != exitInconclusive || r.Verdict != result.Inconclusive || r.Verify.Unread != 1 || r.Verify.Lost > 0 {
+		t.Errorf("exit %d, %v: %+v\n%s", status, err, r, &watched.all)
 	}
 	b.sound()
 }

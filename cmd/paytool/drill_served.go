@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,20 +179,26 @@ func (d *drillRun) watchEngines(ctx context.Context) {
 	}
 }
 
-// maxHops bounds the hop ledger that is read of one group.
-const maxHops = 1_000_000
+const (
+	maxHops = 1_000_000 // that are read of one group
+	// hopsBefore is how far the clocks of the engines, by which hops are dated, may be behind.
+	hopsBefore = 10 * time.Second
+)
 
 // readHops reads which of the orders went past a group from the groups' own hop ledgers:
 // the engines that wrote them are other processes.
 func (d *drillRun) readHops(ctx context.Context) error {
 	for _, g := range d.engine.groups {
-		hops, err := g.HopsSince(ctx, d.loading.Add(-time.Second), maxHops)
+		hops, err := g.HopsSince(ctx, d.loading.Add(-hopsBefore), maxHops)
 		if err != nil {
 			d.engine.log.Warn("hops not read", "group", g.ID(), "err", err)
 			continue // the judge cannot read that primary either, and says so
 		}
 		d.mu.Lock()
 		for _, h := range hops {
+			if !strings.HasPrefix(h.Key.MerchantOrderNo, d.prefix) {
+				continue // of somebody else
+			}
 			if d.past[h.OrderNo] == 0 {
 				d.past[h.OrderNo] = h.Above
 			}

@@ -58,7 +58,7 @@ func (d *drillRun) semisyncOff() map[shard.GroupID]bool {
 }
 
 const (
-	semisyncEvery = 200 * time.Millisecond
+	semisyncEvery = 80 * time.Millisecond // below the 100 ms of semisync_degrade
 	semisyncWait  = 500 * time.Millisecond
 )
 
@@ -71,21 +71,51 @@ func (d *drillRun) keepSemisync(ctx context.Context) {
 			continue
 		}
 		each.Go(func() {
-			off := false
+			l := semisyncLooks{group: g}
 			for (order.System{}).Sleep(ctx, semisyncEvery) == nil {
-				actx, cancel := context.WithTimeout(ctx, semisyncWait)
-				word, err := g.Semisync(actx)
-				cancel()
-				if now := word != store.SemisyncOn; err == nil && now != off {
-					off = now
-					kind := result.SemisyncOn
-					if off {
-						kind = result.SemisyncOff
-					}
-					d.event(result.Event{At: time.Now(), Kind: kind, Group: g.ID(), Detail: word})
+				if e, changed := l.look(ctx); changed {
+					d.event(e)
 				}
 			}
 		})
 	}
 	each.Wait()
+}
+
+// semisyncLooks are the looks at one group.
+type semisyncLooks struct {
+	group *store.Group
+	off   bool
+	last  time.Time // when the last look that saw what is so now was begun
+	alone time.Time // since when no look has seen a replica; zero while there is one
+}
+
+// look tells a change. It has come after the last look that saw it otherwise began: what
+// was acknowledged while nobody looked is judged by what it can have waited for.
+func (l *semisyncLooks) look(ctx context.Context) (e result.Event, changed bool) {
+	ctx, cancel := context.WithTimeout(ctx, semisyncWait)
+	defer cancel()
+	begun := time.Now()
+	wait, replicas, err := l.group.CommitsWait(ctx)
+	if err != nil {
+		return e, false
+	}
+	now := time.Now()
+	switch {
+	case replicas > 0:
+		l.alone = time.Time{}
+	case l.alone.IsZero():
+		l.alone = now
+	}
+	before := l.last
+	l.last = begun
+	if !wait == l.off {
+		return e, false
+	}
+	l.off = !wait
+	if !l.off {
+		return result.Event{At: before, Kind: result.SemisyncOn, Group: l.group.ID()}, true
+	}
+	atMost, _ := l.group.CommitsWaitAtMost(ctx) // 0 says that nobody knows
+	return result.Event{At: now, Kind: result.SemisyncOff, Group: l.group.ID(), Since: before, Alone: l.alone, Wait: atMost}, true
 }

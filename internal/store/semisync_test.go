@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"paytool/internal/shard"
 )
@@ -134,4 +135,33 @@ func checkSemisyncOfAGroup(t *testing.T, b *bed) {
 		got, err := b.group.Semisync(b.ctx())
 		return err == nil && got == want
 	})
+	if waits, replicas, err := b.group.CommitsWait(b.ctx()); err != nil || waits == b.embedded() || (replicas == 0) != b.embedded() {
+		t.Errorf("commits wait: %v, for %d replicas, %v", waits, replicas, err)
+	}
+}
+
+// TestCommitsWaitForAReplicaThatIsGone: without any replica commits hang and are safe;
+// only once semi-sync has turned itself off are they not.
+func TestCommitsWaitForAReplicaThatIsGone(t *testing.T) {
+	b := newBed(t)
+	b.healAfter()
+	defer b.exec(0, "SET GLOBAL rpl_semi_sync_master_timeout=2000, GLOBAL rpl_semi_sync_master_enabled=1") // as sandboxes have it
+	b.exec(0, "SET GLOBAL rpl_semi_sync_master_timeout=60000")
+	for i := 1; i < len(b.group.Nodes()); i++ {
+		b.exec(i, "STOP SLAVE IO_THREAD")
+	}
+	eventually(t, "no replica is there", func() bool {
+		word, err := b.group.Semisync(b.ctx())
+		return err == nil && word == SemisyncOff
+	})
+	if waits, replicas, err := b.group.CommitsWait(b.ctx()); err != nil || !waits || replicas != 0 {
+		t.Errorf("commits wait: %v, for %d replicas, %v", waits, replicas, err)
+	}
+	if atMost, err := b.group.CommitsWaitAtMost(b.ctx()); err != nil || atMost != time.Minute {
+		t.Errorf("commits wait at most %s, %v", atMost, err)
+	}
+	b.exec(0, "SET GLOBAL rpl_semi_sync_master_enabled=0")
+	if waits, _, err := b.group.CommitsWait(b.ctx()); err != nil || waits {
+		t.Errorf("with semi-sync off commits wait: %v, %v", waits, err)
+	}
 }

@@ -72,6 +72,23 @@ func (g *Group) Semisync(ctx context.Context) (word string, err error) {
 	return s.word(), nil
 }
 
+// CommitsWait reports whether the primary's commits wait for a replica, and how many
+// replicas there are that could acknowledge them. Where commits do not wait, what is
+// acknowledged may have one copy; where they wait for nobody, nothing is acknowledged.
+func (g *Group) CommitsWait(ctx context.Context) (wait bool, replicas int, err error) {
+	s, err := readSemisync(ctx, g.primary().monitor)
+	return s.known && s.on, s.clients, g.primary().fail("read the semi-sync status", err, beforeCommit)
+}
+
+// CommitsWaitAtMost is how long a commit waits before semi-sync turns itself off.
+func (g *Group) CommitsWaitAtMost(ctx context.Context) (time.Duration, error) {
+	var name string
+	var ms int64
+	const timeout = `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('rpl_semi_sync_master_timeout', 'rpl_semi_sync_source_timeout')`
+	err := g.primary().monitor.QueryRowContext(ctx, timeout).Scan(&name, &ms)
+	return time.Duration(ms) * time.Millisecond, g.primary().fail("read the semi-sync timeout", err, beforeCommit)
+}
+
 func (n *node) status(ctx context.Context, role string) (s NodeStatus, orders int64) {
 	s = NodeStatus{Name: n.name, Role: role, Addr: n.addr, Semisync: SemisyncUnknown}
 	server, err := readServer(ctx, n.monitor)

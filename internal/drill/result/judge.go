@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paytool/internal/drill"
+	"paytool/internal/drill/curve"
 	"paytool/internal/drill/fault"
 	"paytool/internal/shard"
 )
@@ -156,14 +157,18 @@ func (b *builder) hopped(r *Result) bool {
 }
 
 // oneCopy counts the orders that a group acknowledged while its semi-sync was off:
-// those that were due and done within such a time. The server's own counter would
-// also count probes.
+// those that were due and done within such a time, and those before it with which it
+// turned itself off, having waited in vain. The server's own counter would also count
+// probes.
 func (b *builder) oneCopy() int {
 	n := 0
 	for group, times := range b.semisyncOff() {
+		for i := range times {
+			times[i].begin(b.Samples, group)
+		}
 		for _, s := range b.Samples {
 			if s.Answer == drill.Acked && s.Group == group && slices.ContainsFunc(times, func(t span) bool {
-				return s.Due >= t.from && s.Done <= t.to
+				return s.Done <= t.to && (s.Due >= t.from || s.Done >= t.fell)
 			}) {
 				n++
 			}
@@ -172,26 +177,54 @@ func (b *builder) oneCopy() int {
 	return n
 }
 
-// span is a time from the start of the load.
-type span struct{ from, to time.Duration }
+// span is a time in which semi-sync was seen off, from the start of the load.
+type span struct {
+	from, to time.Duration
+	since    time.Duration // when it was seen on the last time
+	alone    time.Duration // since when there was no replica; from if nobody knows
+	wait     time.Duration // of a commit, after which it turns itself off; 0 if nobody knows
+	fell     time.Duration // when it did
+}
+
+// begin finds the first order that was acknowledged after the whole wait, or while there
+// was no replica: from there on nothing has waited for one. A commit that gives up
+// releases all that wait, however short they have.
+func (t *span) begin(samples []curve.Sample, group shard.GroupID) {
+	t.fell = t.from
+	for _, s := range samples {
+		vain := s.Done >= t.since && (t.wait > 0 && s.Done-s.Due >= t.wait || s.Done >= t.alone)
+		if s.Answer == drill.Acked && s.Group == group && vain && s.Done < t.fell {
+			t.fell = s.Done
+		}
+	}
+	if t.fell == t.from {
+		t.fell = t.to + 1 // nobody knows: what was under way may have had its copy
+	}
+}
 
 // semisyncOff is when each group's semi-sync was off. One that did not come back was
 // off to the end.
 func (b *builder) semisyncOff() map[shard.GroupID][]span {
 	off := map[shard.GroupID][]span{}
-	since := map[shard.GroupID]time.Duration{}
+	begun := map[shard.GroupID]span{}
 	for _, e := range b.events {
-		from, open := since[e.Group]
+		t, open := begun[e.Group]
 		switch {
 		case e.Kind == SemisyncOff && !open:
-			since[e.Group] = b.since(e.At)
+			t = span{from: b.since(e.At), since: b.since(e.Since), alone: b.since(e.Alone), wait: e.Wait}
+			if e.Alone.IsZero() {
+				t.alone = t.from
+			}
+			begun[e.Group] = t
 		case e.Kind == SemisyncOn && open:
-			off[e.Group] = append(off[e.Group], span{from, b.since(e.At)})
-			delete(since, e.Group)
+			t.to = b.since(e.At)
+			off[e.Group] = append(off[e.Group], t)
+			delete(begun, e.Group)
 		}
 	}
-	for g, from := range since {
-		off[g] = append(off[g], span{from, max(b.at.End, b.since(b.Ended))})
+	for g, t := range begun {
+		t.to = max(b.at.End, b.since(b.Ended))
+		off[g] = append(off[g], t)
 	}
 	return off
 }

@@ -128,6 +128,11 @@ type Event struct {
 	Kind   EventKind     `json:"kind"`
 	Group  shard.GroupID `json:"group"` // 0: no group in particular
 	Detail string        `json:"detail"`
+	// Of SemisyncOff: when commits did still wait, since when there was no replica to wait
+	// for, and how long they waited at most. Zero where nobody knows.
+	Since time.Time     `json:"-"`
+	Alone time.Time     `json:"-"`
+	Wait  time.Duration `json:"-"`
 }
 
 // EventKind is what an event is.

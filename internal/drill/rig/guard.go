@@ -77,6 +77,16 @@ func Release(dir string) (bool, error) {
 	return true, whole.SyncDir(dir)
 }
 
+// Free says with ErrBusy, ErrDirty or ErrHeld why no drill may begin now, for whoever has
+// much to do before Open, which looks again.
+func Free(dir string) error {
+	other, busy, err := FindCurrent(dir)
+	if busy {
+		return fmt.Errorf("%w: %s by %s, process %d; wait for it, or `paytool drill stop --all`", ErrBusy, other.Drill, other.Who, other.Tool.PID)
+	}
+	return errors.Join(err, checkHold(dir), checkClean(dir))
+}
+
 func checkHold(dir string) error {
 	h, err := ReadHold(dir)
 	if err != nil || h == nil {

@@ -159,11 +159,12 @@ func latency(c chart, s *curve.Series, a axis, lang Lang) chart {
 		v := math.Pow(10, e)
 		c.Lines = append(c.Lines, gridLine{Y: y(v), Text: strconv.FormatFloat(v, 'g', -1, 64) + " ms"})
 	}
-	c.Paths = []shape{
-		{Points: line(s, a, s.ControlMs, y), Colour: faint, Label: lang.say("line.control")},
-		{Points: line(s, a, s.P50Ms, y), Colour: teal, Label: lang.say("line.p50")},
-		{Points: line(s, a, s.P99Ms, y), Colour: ink, Label: lang.say("line.p99")},
+	if slices.Max(s.ControlMs) > 0 { // a drill that only watches has no control group
+		c.Paths = append(c.Paths, shape{Points: line(s, a, s.ControlMs, y), Colour: faint, Label: lang.say("line.control")})
 	}
+	c.Paths = append(c.Paths,
+		shape{Points: line(s, a, s.P50Ms, y), Colour: teal, Label: lang.say("line.p50")},
+		shape{Points: line(s, a, s.P99Ms, y), Colour: ink, Label: lang.say("line.p99")})
 	return c
 }
 
