@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"paytool/internal/report"
+	"paytool/internal/shard/move"
 	"paytool/internal/shard/mover"
 )
 
@@ -83,6 +84,8 @@ func writeHistory(w io.Writer, runs []runResult) error {
 // word is what came of a step, or what a person said.
 func (s stepResult) word() string {
 	switch {
+	case s.Mark == "intent" && s.Step == move.ReverseWindow:
+		return "open"
 	case s.Mark == "intent":
 		return "its end is not known"
 	case s.Step == "":

@@ -138,7 +138,10 @@ func (r *runView) ended(e mover.Event, step string) string {
 	case e.Step.Holds():
 		return ""
 	}
-	line := step + ": done in " + e.At.Sub(r.began).Round(100*time.Millisecond).String()
+	line := step + ": done"
+	if !r.began.IsZero() { // by this process
+		line += " in " + e.At.Sub(r.began).Round(100*time.Millisecond).String()
+	}
 	if rows := r.done(); rows > 0 {
 		line += ", " + thousands(rows) + " rows"
 	}

@@ -10,10 +10,11 @@ import (
 )
 
 // Times of a change. A fence stands for a moment only: an update waits for it
-// instead of being refused (hop design, rule 20).
+// instead of being refused (hop design, rule 20), also where its maker died and an
+// engine has to lift it, which takes two seconds and a half.
 const (
 	fencePause    = 20 * time.Millisecond
-	fencePatience = 2 * time.Second
+	fencePatience = 3 * time.Second
 	// decideWithin bounds the question what became of an unknown move.
 	decideWithin = 2 * time.Second
 )

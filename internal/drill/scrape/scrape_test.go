@@ -75,8 +75,8 @@ func TestRealFigures(t *testing.T) {
 	m.Created(order.Order{}, order.Request{}, &order.Error{Code: order.CodeUnknownOutcome, Outcome: order.Unknown}, 30*time.Millisecond)
 	m.Created(order.Order{}, order.Request{}, &order.Error{Code: order.CodeAmountMismatch, Outcome: order.NotCommitted}, 30*time.Millisecond)
 	m.Hopped(order.Hop{OrderNo: no, Above: 2, Reason: "unknown"})
-	m.Rejected(limit.Create, limit.QueueFull)
-	m.Rejected(limit.Read, limit.QueueFull)
+	m.Rejected(limit.Create, limit.QueueFull, time.Millisecond)
+	m.Rejected(limit.Read, limit.QueueFull, time.Millisecond)
 	m.Heard(shard.Event{Group: 2, Ejected: true, Cause: shard.Hang})
 	out = true
 	e.source = instances{"a": text(), "b": text()}

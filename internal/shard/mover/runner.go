@@ -16,7 +16,7 @@ type Options struct {
 	Holder string // of leases; unique to this process
 	Who    string // the person or instance, for the journal
 
-	Lease time.Duration // how long a lease lasts without being renewed (3 s)
+	Lease time.Duration // how long a lease lasts without being renewed (1.5 s)
 	// Fence is the time from the intent to fence to the switch, by Now (1 s). A fence
 	// that takes longer is lifted.
 	Fence time.Duration
@@ -81,7 +81,7 @@ func New(opts Options, groups []Group, carrier Carrier) *Runner {
 }
 
 func (o Options) withDefaults() Options {
-	o.Lease = cmp.Or(o.Lease, 3*time.Second)
+	o.Lease = cmp.Or(o.Lease, 1500*time.Millisecond)
 	o.Fence = cmp.Or(o.Fence, time.Second)
 	o.Batch = cmp.Or(o.Batch, 200)
 	o.FewChanges = cmp.Or(o.FewChanges, 200)
