@@ -62,9 +62,9 @@ func (s *session) ready(ctx context.Context, d sides) (left int64, held string, 
 	return left, held, err
 }
 
-// settled asks every group whether it has doubts or hops that name the source, and
-// the source for those that name the target: it may have a twin of such an order,
-// which the copy would meet.
+// settled asks every group whether it has doubts that name the source, and the source
+// for those that name the target: it may have a twin of such an order, which the copy
+// would meet.
 func (s *session) settled(ctx context.Context) (held string, err error) {
 	for _, id := range s.r.ids() {
 		named := s.run.Source
@@ -78,7 +78,7 @@ func (s *session) settled(ctx context.Context) (held string, err error) {
 		case err != nil:
 			return fmt.Sprintf("group %d cannot be asked for doubts: %v", id, err), nil
 		case open > 0:
-			return fmt.Sprintf("%d doubts and hops of group %d name group %d", open, id, named), nil
+			return fmt.Sprintf("%d doubts of group %d name group %d", open, id, named), nil
 		}
 	}
 	return "", nil

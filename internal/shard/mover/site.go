@@ -129,8 +129,10 @@ type Group interface {
 	// Forget deletes records of these tags that are at Compared and no newer than an id;
 	// with id 0 all records of the tags.
 	Forget(ctx context.Context, holder string, tags []pay.Tag, through int64) error
-	// Open counts doubts and hops in this group that are not settled and name the group
-	// old: what has to be settled before old is fenced.
+	// Open counts doubts in this group that are not settled and name the group old: what
+	// has to be settled before old is fenced. Hops past it need not be: for a quarter of
+	// an hour after a change of weights each order whose home it was leaves one, and the
+	// sweep asks whoever has the tags.
 	Open(ctx context.Context, old shard.GroupID) (int64, error)
 	// Instances lists the holders of live leases in this group at now, and the epoch
 	// that each last reported with a probe.

@@ -172,7 +172,7 @@ func TestOpenAndInstances(t *testing.T) {
 		o := b.order(1)
 		b.do(tx.InsertHops(ctx, []order.Hop{{OrderNo: o.No, Above: 2, Key: o.Key, Attempt: 1, Reason: "hang", Created: t0, Due: t0}}))
 		b.do(tx.InsertDoubts(ctx, []order.Doubt{{OrderNo: number(t, 2), OldGroup: 2, Key: o.Key, Attempt: 1, Amount: 1, Winner: o.No, Created: t0}}), tx.Commit(ctx))
-		if n, err := b.source.Open(ctx, 2); n != 2 || err != nil {
+		if n, err := b.source.Open(ctx, 2); n != 1 || err != nil { // the hop is the sweep's
 			t.Errorf("%d are open, %v", n, err)
 		}
 		if n, err := b.source.Open(ctx, 3); n != 0 || err != nil {

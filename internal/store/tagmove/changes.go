@@ -118,14 +118,11 @@ func sharedAdmitted(ctx context.Context, q store.Querier, tags []pay.Tag, holder
 }
 
 // Open counts doubts of the group's own tags that are not settled and name the group
-// old, and hops past it about which it was never asked. A hop is asked about once more
-// when no client can retry its key any longer, minutes later; whoever has the tags then
-// is asked.
+// old.
 func (g *Group) Open(ctx context.Context, old shard.GroupID) (n int64, err error) {
-	const own = " AND tag NOT IN (SELECT tag FROM group_state WHERE state='moved')"
-	err = g.of.Ask(ctx, fmt.Sprintf("count what is open about group %d", old), func(q store.Querier) error {
-		return q.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM doubts WHERE old_group=? AND settled_ms=0"+own+
-			") + (SELECT COUNT(*) FROM hops WHERE above_group=? AND closed=0 AND due_ms<=created_ms"+own+")", old, old).Scan(&n)
+	err = g.of.Ask(ctx, fmt.Sprintf("count the doubts about group %d", old), func(q store.Querier) error {
+		return q.QueryRowContext(ctx, `SELECT COUNT(*) FROM doubts WHERE old_group=? AND settled_ms=0
+  AND tag NOT IN (SELECT tag FROM group_state WHERE state='moved')`, old).Scan(&n)
 	})
 	return n, err
 }

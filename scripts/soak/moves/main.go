@@ -5,10 +5,9 @@
 //	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 random moments
 //	go run ./scripts/soak/moves -crashes        and of a primary in each step
 //
-// Two `paytool serve` take creates, payments and refunds from `paytool load` at -rate a
-// second. Beside that, orders that were there before are read and refunded by fen all
-// the time, most of them of groups that leave, and listed and exported to see that each
-// counts once. It needs mariadb-server, and prints the seed that chooses moments.
+// Two `paytool serve` take -rate creates a second from `paytool load`. Beside that,
+// orders that were there before are read, paid and refunded by fen all the time, and
+// listed and exported to see that each counts once. It needs mariadb-server, and prints the seed that chooses moments.
 //
 // It ends with 1 if a create or an update was refused, an order was lost, doubled, stale
 // or not found, or a list counted one twice.

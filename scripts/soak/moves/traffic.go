@@ -43,6 +43,7 @@ type traffic struct {
 type oldOrder struct {
 	mu       sync.Mutex
 	no       pay.OrderNo
+	paid     bool    // or may be: its payment code was sent
 	refunds  int     // asked for so far, each over one fen
 	refunded pay.Fen // that were confirmed
 	unknown  pay.Fen // that were not
@@ -125,15 +126,12 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 	t := &traffic{world: w, client: c}
 	for i := range w.old {
 		o, err := c.Create(ctx, order.Request{Key: pay.Key{MerchantID: merchant, MerchantOrderNo: fmt.Sprintf("O-%06d", i)}, Amount: price})
-		if err == nil {
-			o, err = c.Pay(ctx, o.No, order.PayRequest{AuthCode: order.AuthCode(fmt.Sprintf("success-%d", i))})
-		}
 		if err != nil {
 			return nil, fmt.Errorf("make old order %d: %w", i, err)
 		}
 		t.orders = append(t.orders, &oldOrder{no: o.No})
 	}
-	t.load = w.command(ctx, "load", "--url", urls()[0], "--url", urls()[1], "--rate", fmt.Sprint(w.rate), "--for", "3h", "--pay", "--seed", fmt.Sprint(w.seed),
+	t.load = w.command(ctx, "load", "--url", urls()[0], "--url", urls()[1], "--rate", fmt.Sprint(w.rate), "--for", "3h", "--seed", fmt.Sprint(w.seed),
 		"--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")
 	out, err := os.Create(filepath.Join(w.dir, "load.json"))
 	if err != nil {
@@ -167,24 +165,46 @@ func (t *traffic) note(f func(*figures), err error) {
 
 const pause = 100 * time.Millisecond // of one worker between two requests
 
-// update refunds one fen of one old order after the other. An outcome that stays
-// unknown is asked for again with the same number, as a client would.
+// update pays one old order after the other, or refunds one fen of it. An outcome that
+// stays unknown is asked for again with the same number, as a client would.
 func (t *traffic) update(ctx context.Context, worker uint64) {
 	chance := rand.New(rand.NewPCG(t.world.seed, 100+worker))
 	for (order.System{}).Sleep(ctx, pause) == nil {
 		o := t.orders[chance.IntN(len(t.orders))]
 		o.mu.Lock()
-		if o.refunds < 45 { // a payment takes 50 refunds
+		var err error
+		began := time.Now()
+		switch {
+		case !o.paid:
+			o.paid = true
+			err = t.pay(o)
+		case o.refunds < 45: // a payment takes 50
 			o.refunds++
-			err := t.refund(o)
-			t.note(func(f *figures) { f.updates++ }, err)
+			err = t.refund(o)
 		}
+		took := time.Since(began)
+		if err != nil {
+			err = fmt.Errorf("after %d ms: %w", took.Milliseconds(), err)
+		}
+		t.note(func(f *figures) { f.updates++; f.slowest = max(f.slowest, took) }, err)
 		o.mu.Unlock()
 	}
 }
 
+// pay sends the payment code once, and asks what became of it until that is known.
+func (t *traffic) pay(o *oldOrder) error {
+	got, err := t.client.Pay(context.Background(), o.no, order.PayRequest{AuthCode: order.AuthCode("success-" + o.no.String())})
+	for range 50 {
+		if err == nil && got.State == pay.Paid {
+			return nil
+		}
+		_ = order.System{}.Sleep(context.Background(), pause)
+		got, err = t.client.Get(context.Background(), o.no)
+	}
+	return fmt.Errorf("pay order %s: it is %s: %w", o.no, got.State, err)
+}
+
 func (t *traffic) refund(o *oldOrder) error {
-	began := time.Now()
 	request := order.RefundRequest{No: fmt.Sprintf("R-%s-%d", o.no, o.refunds), Amount: 1}
 	var err error
 	for range 5 {
@@ -195,11 +215,9 @@ func (t *traffic) refund(o *oldOrder) error {
 			break
 		}
 	}
-	took := time.Since(began)
-	t.note(func(f *figures) { f.slowest = max(f.slowest, took) }, nil)
 	if err != nil {
 		o.unknown++
-		return fmt.Errorf("refund %s of order %s after %d ms: %w", request.No, o.no, took.Milliseconds(), err)
+		return fmt.Errorf("refund %s of order %s: %w", request.No, o.no, err)
 	}
 	o.refunded++
 	return nil
@@ -213,7 +231,7 @@ func (t *traffic) read(ctx context.Context, worker uint64) {
 		began := time.Now()
 		got, err := t.client.Get(context.Background(), o.no)
 		took := time.Since(began)
-		if err == nil && (got.State != pay.Paid || got.Amount != price) {
+		if err == nil && (got.State != pay.Paid && got.State != pay.Created && got.State != pay.Paying || got.Amount != price) {
 			err = fmt.Errorf("it is %s over %d fen", got.State, got.Amount)
 		}
 		if err != nil {
