@@ -96,10 +96,11 @@ func (f *Fleet) SetTopology(t Topology, now time.Time) {
 		return
 	}
 	f.past = slices.DeleteFunc(f.past, func(p past) bool { return now.Sub(p.at) >= f.opts.RetryWindow })
-	if !t.sameWeights(f.topo) {
-		f.past = append(f.past, past{topo: f.topo, at: now})
+	between, known := f.topo.until(t)
+	for _, topo := range between {
+		f.past = append(f.past, past{topo: topo, at: now})
 	}
-	if t.Epoch > f.topo.Epoch+1 || !t.Changed.After(f.started) {
+	if !known || !t.Changed.After(f.started) {
 		if until := t.Changed.Add(f.opts.RetryWindow); until.After(f.blind) {
 			f.blind = until
 		}

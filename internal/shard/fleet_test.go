@@ -498,11 +498,47 @@ func TestHopNamesTheWholePast(t *testing.T) {
 // in force that this instance never saw.
 func TestMissedWeightChange(t *testing.T) {
 	s := newScene(t, weights(100, 100, 100))
+	s.after(time.Second)
 	next := weights(100, 100, 50)
-	next.Epoch, next.Changed = 3, s.now
+	next.Epoch, next.Changed, next.Groups[2].Changes = 3, s.now, 2
 	s.f.SetTopology(next, s.now)
 	if p := s.plan(testKey(5)); len(p.Lookup) != 2 || len(p.Above(p.Tries[0])) != 2 {
 		t.Errorf("asks %v, hop record names %v, want all other groups", p.Lookup, p.Above(p.Tries[0]))
+	}
+}
+
+// TestEpochsAloneTellOfNoChange: a move of tags raises epochs again and again.
+func TestEpochsAloneTellOfNoChange(t *testing.T) {
+	s := newScene(t, weights(100, 100, 100))
+	next := weights(100, 100, 100)
+	next.Epoch = 7
+	s.f.SetTopology(next, s.now)
+	if p := s.plan(testKey(5)); len(p.Lookup) != 0 || len(p.Above(p.Tries[0])) != 0 {
+		t.Errorf("asks %v, hop record names %v, though weights never changed", p.Lookup, p.Above(p.Tries[0]))
+	}
+}
+
+// TestTwoGroupsDrainedBetweenLooks: which of them was first is not known, so a key is
+// looked for at its home under either order.
+func TestTwoGroupsDrainedBetweenLooks(t *testing.T) {
+	s := newScene(t, weights(100, 100, 100, 100, 100))
+	all := s.f.Topology()
+	s.after(time.Second)
+	next := weights(100, 100, 100, 0, 0)
+	next.Epoch, next.Changed = 3, s.now
+	next.Groups[3].Changes, next.Groups[4].Changes = 1, 1
+	s.f.SetTopology(next, s.now)
+	for i := range 200 {
+		key := testKey(i)
+		p := s.plan(key)
+		for _, was := range []Topology{all, weights(100, 100, 100, 0, 100), weights(100, 100, 100, 100, 0)} {
+			if home := was.Rank(key)[0]; home != p.Tries[0] && !slices.Contains(p.Lookup, home) {
+				t.Fatalf("key %d: asks %v, not %d, which was its home", i, p.Lookup, home)
+			}
+		}
+		if old := all.Rank(key)[0]; old <= 3 && len(p.Lookup) > 0 {
+			t.Fatalf("key %d: asks %v though its home %d never changed", i, p.Lookup, old)
+		}
 	}
 }
 

@@ -53,8 +53,10 @@ type Report struct {
 	Epoch      int64
 	PrimaryUID string // server uid of the primary that may write, "" where the server has none
 	Claims     []Claim
-	// Changed is when state or weight were last changed; zero if they never were.
+	// Changed is when the share of new orders was last changed, zero if it never was,
+	// and Changes how often.
 	Changed time.Time
+	Changes int64
 	// Founders are the groups that the fleet was planned with, as the group was told when
 	// it was prepared; empty where nobody said so.
 	Founders []GroupID
@@ -62,9 +64,10 @@ type Report struct {
 
 // Group is one group of the topology.
 type Group struct {
-	ID     GroupID
-	State  GroupState
-	Weight int
+	ID      GroupID
+	State   GroupState
+	Weight  int
+	Changes int64 // of its share of new orders, so far
 }
 
 // Topology maps tags to groups and carries the weights of new orders. It is an
@@ -93,7 +96,7 @@ func NewTopology(legacy GroupID, reports ...Report) Topology {
 		if r.Changed.After(t.Changed) {
 			t.Changed = r.Changed
 		}
-		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight})
+		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight, Changes: r.Changes})
 		for _, c := range r.Claims {
 			t.Epoch = max(t.Epoch, c.Epoch)
 			t.history[c.Tag] = append(t.history[c.Tag], c)
@@ -174,11 +177,42 @@ func (t Topology) Group(id GroupID) (Group, bool) {
 	return t.Groups[i], true
 }
 
-// sameWeights reports whether new orders are spread alike, whatever the epochs.
-func (t Topology) sameWeights(other Topology) bool {
-	return slices.EqualFunc(t.Groups, other.Groups, func(a, b Group) bool {
-		return a.ID == b.ID && a.share() == b.share()
-	})
+// mostAtOnce bounds the groups whose shares change between two looks before that
+// counts as not known: each one doubles what may have been in force.
+const mostAtOnce = 4
+
+// until lists the weights that may have been in force from a topology up to its
+// successor, the topology's own first, none where nothing changed. Several groups that
+// changed may have done so in any order. It is not known where one changed twice.
+func (t Topology) until(next Topology) (between []Topology, known bool) {
+	var changed []int // places in next.Groups
+	for i, g := range next.Groups {
+		old, _ := t.Group(g.ID)
+		if g.Changes > old.Changes+1 {
+			return []Topology{t}, false
+		}
+		if g.share() != old.share() {
+			changed = append(changed, i)
+		}
+	}
+	switch {
+	case len(changed) == 0:
+		return nil, true
+	case len(changed) > mostAtOnce:
+		return []Topology{t}, false
+	}
+	between = append(between, t)
+	for some := 1; some < 1<<len(changed)-1; some++ {
+		mixed := next
+		mixed.Groups = slices.Clone(next.Groups)
+		for bit, i := range changed {
+			if some&(1<<bit) == 0 {
+				mixed.Groups[i], _ = t.Group(next.Groups[i].ID) // no share where it was not there
+			}
+		}
+		between = append(between, mixed)
+	}
+	return between, true
 }
 
 // share is the weight that counts for new orders: only an active group takes any.

@@ -42,6 +42,7 @@ func (op *operator) weigh(p plannedWeight) {
 					return
 				}
 				s.report.Weight, s.report.State, s.report.Epoch = p.weight, p.state, epoch
+				s.report.Changes++ // at least
 				s.report.Changed = start.Add(s.clock.now)
 				s.since = s.clock.now
 				s.truth.note("group %d: weight %d, %s, epoch %d", s.id, p.weight, p.state, epoch)

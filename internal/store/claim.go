@@ -43,13 +43,24 @@ func (g *Group) SetClaim(ctx context.Context, c shard.Claim) error {
 	})
 }
 
+// setWeightSQL looks at the old values first: MariaDB assigns from left to right.
+const setWeightSQL = `UPDATE group_info SET changes=changes+CASE WHEN ` + shareSQL + `<>? THEN 1 ELSE 0 END,
+  changed_ms=CASE WHEN ` + shareSQL + `<>? THEN ? ELSE changed_ms END, weight=?, state=?, epoch=? WHERE id=1 AND epoch<=?`
+
+// shareSQL is what counts of a weight: only an active group takes new orders.
+const shareSQL = `(CASE WHEN state='active' THEN weight ELSE 0 END)`
+
 // SetWeight writes the group's state and its share of new orders at an epoch, and
-// when that was: while it is recent, engines look for earlier attempts of a key
+// when the share changed: while it is recent, engines look for earlier attempts of a key
 // where the old weights had sent them. A lower epoch than the row's is refused with
 // ErrOldEpoch.
 func (g *Group) SetWeight(ctx context.Context, weight int, state shard.GroupState, epoch int64, at time.Time) error {
 	return g.change(ctx, fmt.Sprintf("set weight %d and state %s at epoch %d", weight, state, epoch), func(tx *sql.Tx) error {
-		done, err := affected(tx.ExecContext(ctx, "UPDATE group_info SET weight=?, state=?, epoch=?, changed_ms=? WHERE id=1 AND epoch<=?", weight, state, epoch, at.UnixMilli(), epoch))
+		share := 0
+		if state == shard.GroupActive {
+			share = weight
+		}
+		done, err := affected(tx.ExecContext(ctx, setWeightSQL, share, share, at.UnixMilli(), weight, state, epoch, epoch))
 		if err == nil && done == 0 {
 			return ErrOldEpoch
 		}
