@@ -5,7 +5,7 @@
 //	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 random moments
 //	go run ./scripts/soak/moves -crashes        and of a primary in each step
 //
-// Two `paytool serve` take -rate creates a second from `paytool load`. Beside that,
+// `paytool serve`, -instances of it, take -rate creates a second from `paytool load`. Beside that,
 // orders that were there before are read, paid and refunded by fen all the time, and
 // listed and exported to see that each counts once. It needs mariadb-server, and prints the seed that chooses moments.
 //
@@ -14,6 +14,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,10 +28,13 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"paytool/internal/order"
 )
 
 type options struct {
 	groups, to, switches, kills, old int
+	instances                        int
 	rate                             float64
 	crashes, expand                  bool
 	seed                             uint64
@@ -46,6 +50,7 @@ func main() {
 	flag.BoolVar(&o.crashes, "crashes", false, "kill -9 of a primary in each step too")
 	flag.BoolVar(&o.expand, "expand", true, "retire the groups at the end and have a new one join")
 	flag.IntVar(&o.old, "old", 2000, "orders that are there before and change all the time")
+	flag.IntVar(&o.instances, "instances", 1, "engines that serve, at most 2")
 	flag.Float64Var(&o.rate, "rate", 300, "creates a second beside that")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the moments")
 	flag.BoolVar(&o.keep, "keep", false, "leave the sandbox's files")
@@ -87,9 +92,27 @@ type world struct {
 	served              []*exec.Cmd
 	fences              []time.Duration // from the intent to fence to the switch
 	killed              int
+	refused             int // plans, because of orders that are live in two groups
 }
 
-var addresses = []string{"127.0.0.1:18491", "127.0.0.1:18492"}
+func (w *world) addresses() []string {
+	return []string{"127.0.0.1:18491", "127.0.0.1:18492"}[:w.instances]
+}
+
+func (w *world) urls() (list []string) {
+	for _, a := range w.addresses() {
+		list = append(list, "http://"+a)
+	}
+	return list
+}
+
+// target names the engines for `paytool load`.
+func (w *world) target() (flags []string) {
+	for _, u := range w.urls() {
+		flags = append(flags, "--url", u)
+	}
+	return flags
+}
 
 func newWorld(ctx context.Context, o options) (*world, error) {
 	dir, err := os.MkdirTemp("", "pt-moves-")
@@ -148,7 +171,7 @@ func tail(err error) string {
 }
 
 func (w *world) serve(ctx context.Context) error {
-	for _, a := range addresses {
+	for _, a := range w.addresses() {
 		cmd := w.command(ctx, "serve", "--listen", a, "--drain", "1s")
 		log, err := os.OpenFile(filepath.Join(w.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -183,7 +206,7 @@ func (w *world) restartEach(ctx context.Context) error {
 	w.served = nil
 	for i, cmd := range old {
 		w.stopOne(cmd)
-		next := w.command(ctx, "serve", "--listen", addresses[i], "--drain", "1s")
+		next := w.command(ctx, "serve", "--listen", w.addresses()[i], "--drain", "1s")
 		if err := next.Start(); err != nil {
 			return err
 		}
@@ -235,11 +258,21 @@ func (w *world) drive(ctx context.Context, args ...string) error {
 			args = []string{"shard", "continue", "--yes", "-o", "json"}
 		}
 	}
-	out, err := w.paytool(ctx, args...)
-	if err != nil {
-		return err
+	for {
+		out, err := w.paytool(ctx, args...)
+		if err == nil {
+			return w.note(out)
+		}
+		// A group that was out for a moment leaves orders in two groups, until the sweep
+		// has settled them.
+		if !bytes.Contains(out, []byte(`"code": "duplicates"`)) || w.refused >= 20 {
+			return err
+		}
+		w.refused++
+		if err := (order.System{}).Sleep(ctx, time.Second); err != nil {
+			return err
+		}
 	}
-	return w.note(out)
 }
 
 // killed9 starts the command and kills it after some time between nothing and what a

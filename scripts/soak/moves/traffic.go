@@ -73,6 +73,9 @@ func (f figures) print(took time.Duration, w *world) {
 		f.load.Acked, f.load.Failed, f.load.Unknown, f.load.Dropped, f.load.P50, f.load.P99, f.load.Max)
 	fmt.Printf("old orders: %d reads (slowest %d ms), %d refunds (slowest %d ms), %d refused, %d lists, %d exports\n",
 		f.reads, f.slowestRead.Milliseconds(), f.updates, f.slowest.Milliseconds(), f.refused, f.lists, f.exports)
+	if w.refused > 0 {
+		fmt.Printf("%d plans were refused for a moment: orders lay in two groups after one of them was out\n", w.refused)
+	}
 	if len(w.fences) > 0 {
 		longest := time.Duration(0)
 		for _, d := range w.fences {
@@ -85,7 +88,7 @@ func (f figures) print(took time.Duration, w *world) {
 func (w *world) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	for _, a := range addresses[:max(1, len(w.served))] {
+	for _, a := range w.addresses()[:max(1, len(w.served))] {
 		for {
 			answer, err := ask(ctx, "http://"+a+"/readyz")
 			if err == nil {
@@ -110,16 +113,9 @@ func ask(ctx context.Context, url string) (*http.Response, error) {
 	return http.DefaultClient.Do(request)
 }
 
-func urls() (list []string) {
-	for _, a := range addresses {
-		list = append(list, "http://"+a)
-	}
-	return list
-}
-
 // startTraffic makes the old orders, pays them, and sets everything going.
 func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
-	c, err := client.New(client.Options{URLs: urls(), Clock: order.System{}})
+	c, err := client.New(client.Options{URLs: w.urls(), Clock: order.System{}})
 	if err != nil {
 		return nil, err
 	}
@@ -131,8 +127,13 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 		}
 		t.orders = append(t.orders, &oldOrder{no: o.No})
 	}
-	t.load = w.command(ctx, "load", "--url", urls()[0], "--url", urls()[1], "--rate", fmt.Sprint(w.rate), "--for", "3h", "--seed", fmt.Sprint(w.seed),
-		"--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")
+	for _, rate := range []string{"50", fmt.Sprint(w.rate)} { // connections are opened, and no figure counts
+		if _, err := w.paytool(ctx, append([]string{"load"}, append(w.target(), "--rate", rate, "--for", "5s")...)...); err != nil {
+			return nil, err
+		}
+	}
+	t.load = w.command(ctx, append([]string{"load"}, append(w.target(), "--rate", fmt.Sprint(w.rate), "--for", "3h", "--seed", fmt.Sprint(w.seed),
+		"--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")...)...)
 	out, err := os.Create(filepath.Join(w.dir, "load.json"))
 	if err != nil {
 		return nil, err
@@ -149,8 +150,8 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 		t.wg.Go(func() { t.read(running, i) })
 	}
 	t.wg.Go(func() { t.repeat(running, 2*time.Second, t.list) })
-	t.wg.Go(func() { t.repeat(running, 5*time.Second, t.export) })
-	return t, nil
+	t.wg.Go(func() { t.repeat(running, 10*time.Second, t.export) })
+	return t, order.System{}.Sleep(ctx, 5*time.Second)
 }
 
 func (t *traffic) note(f func(*figures), err error) {
@@ -163,7 +164,7 @@ func (t *traffic) note(f func(*figures), err error) {
 	}
 }
 
-const pause = 100 * time.Millisecond // of one worker between two requests
+const pause = 200 * time.Millisecond // of one worker between two requests
 
 // update pays one old order after the other, or refunds one fen of it. An outcome that
 // stays unknown is asked for again with the same number, as a client would.
@@ -253,7 +254,7 @@ func (t *traffic) repeat(ctx context.Context, every time.Duration, f func() erro
 func (t *traffic) list() error {
 	seen, after := map[string]int{}, ""
 	for {
-		answer, err := ask(context.Background(), urls()[0]+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
+		answer, err := ask(context.Background(), t.world.urls()[0]+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
 		if err != nil {
 			return fmt.Errorf("list: %w", err)
 		}
