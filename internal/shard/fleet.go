@@ -37,20 +37,14 @@ type Fleet struct {
 
 	mu   sync.Mutex
 	topo Topology
-	past []past // what was in force before each recent change of weights
-	// blind is the end of the time in which a key may lie in any group: weights were
-	// changed before this instance started, or between two of its looks.
+	past []past // what was in force before each change of weights that was seen
+	told []past // and by the groups' own records, seen or not
+	// blind is the end of the time in which a key may lie in any group: weights were in
+	// force of which there is no record.
 	blind   time.Time
-	started time.Time
 	members map[GroupID]*member
 
 	landings landings
-}
-
-// past is a topology that gave way to another.
-type past struct {
-	topo Topology
-	at   time.Time
 }
 
 type member struct {
@@ -64,11 +58,9 @@ func NewFleet(opts FleetOptions, topo Topology, now time.Time) *Fleet {
 	opts.Health = opts.Health.withDefaults()
 	setDefault(&opts.Selection, Rendezvous)
 	setDefault(&opts.RetryWindow, 15*time.Minute)
-	f := &Fleet{opts: opts, topo: topo, started: now, members: map[GroupID]*member{}, landings: newLandings()}
+	f := &Fleet{opts: opts, topo: topo, members: map[GroupID]*member{}, landings: newLandings()}
 	f.addMembers(now)
-	if !topo.Changed.IsZero() {
-		f.blind = topo.Changed.Add(opts.RetryWindow)
-	}
+	f.recall(now)
 	return f
 }
 
@@ -96,17 +88,21 @@ func (f *Fleet) SetTopology(t Topology, now time.Time) {
 		return
 	}
 	f.past = slices.DeleteFunc(f.past, func(p past) bool { return now.Sub(p.at) >= f.opts.RetryWindow })
-	between, known := f.topo.until(t)
-	for _, topo := range between {
-		f.past = append(f.past, past{topo: topo, at: now})
-	}
-	if !known || !t.Changed.After(f.started) {
-		if until := t.Changed.Add(f.opts.RetryWindow); until.After(f.blind) {
-			f.blind = until
-		}
+	if !t.sameWeights(f.topo) {
+		f.past = append(f.past, past{topo: f.topo, at: now})
 	}
 	f.topo = t
+	f.recall(now)
 	f.addMembers(now)
+}
+
+// recall works out which weights were in force lately.
+func (f *Fleet) recall(now time.Time) {
+	told, known := f.topo.pasts(now.Add(-f.opts.RetryWindow))
+	f.told = told
+	if until := f.topo.Changed.Add(f.opts.RetryWindow); !known && until.After(f.blind) {
+		f.blind = until
+	}
 }
 
 // Ticket is the right to try one create in one group. It is given back with
@@ -175,7 +171,7 @@ func (f *Fleet) Probed(g GroupID, now time.Time, cause Cause) []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	group, _ := f.topo.Group(g)
-	ejected, readmitted := f.members[g].health.probed(now, cause, group.share() > 0)
+	ejected, readmitted := f.members[g].health.probed(now, cause, group.Share() > 0)
 	return f.events(g, ejected, readmitted)
 }
 

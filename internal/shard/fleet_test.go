@@ -461,12 +461,13 @@ func TestEveryRecentWeightChangeCounts(t *testing.T) {
 	}
 }
 
-// TestStartAfterAWeightChange: an instance that never saw the old weights looks
+// TestStartAfterAWeightChange: an instance that cannot know the old weights looks
 // everywhere.
 func TestStartAfterAWeightChange(t *testing.T) {
 	topo := weights(100, 0, 100)
 	start := time.Unix(1_700_000_000, 0)
 	topo.Changed = start.Add(-time.Minute)
+	topo.Groups[1].Changed = topo.Changed // and it does not say what it was before
 	s := newScene(t, topo)
 	p := s.plan(testKey(5))
 	if len(p.Lookup) != 2 || len(p.Above(p.Tries[0])) != 2 {
@@ -494,13 +495,13 @@ func TestHopNamesTheWholePast(t *testing.T) {
 	}
 }
 
-// TestMissedWeightChange: between two looks at the topology, weights may have been
-// in force that this instance never saw.
-func TestMissedWeightChange(t *testing.T) {
+// TestWeightChangeWithoutRecord: weights may have been in force that this instance
+// never saw, where a group does not tell of them.
+func TestWeightChangeWithoutRecord(t *testing.T) {
 	s := newScene(t, weights(100, 100, 100))
 	s.after(time.Second)
 	next := weights(100, 100, 50)
-	next.Epoch, next.Changed, next.Groups[2].Changes = 3, s.now, 2
+	next.Epoch, next.Changed, next.Groups[2].Changed = 3, s.now, s.now
 	s.f.SetTopology(next, s.now)
 	if p := s.plan(testKey(5)); len(p.Lookup) != 2 || len(p.Above(p.Tries[0])) != 2 {
 		t.Errorf("asks %v, hop record names %v, want all other groups", p.Lookup, p.Above(p.Tries[0]))
@@ -526,7 +527,9 @@ func TestTwoGroupsDrainedBetweenLooks(t *testing.T) {
 	s.after(time.Second)
 	next := weights(100, 100, 100, 0, 0)
 	next.Epoch, next.Changed = 3, s.now
-	next.Groups[3].Changes, next.Groups[4].Changes = 1, 1
+	for _, g := range []int{3, 4} {
+		next.Groups[g].Changed, next.Groups[g].Shares = s.now, []Share{{Share: 100}, {Share: 0, Since: s.now}}
+	}
 	s.f.SetTopology(next, s.now)
 	for i := range 200 {
 		key := testKey(i)

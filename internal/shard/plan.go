@@ -107,7 +107,7 @@ func (f *Fleet) lookup(p Plan, key pay.Key, now time.Time) (groups []GroupID) {
 
 // before lists the rankings of a key before recent changes of weights.
 func (f *Fleet) before(key pay.Key, now time.Time) (rankings [][]GroupID) {
-	for _, p := range f.past {
+	for _, p := range slices.Concat(f.past, f.told) {
 		if now.Sub(p.at) < f.opts.RetryWindow {
 			rankings = append(rankings, p.topo.Rank(key))
 		}

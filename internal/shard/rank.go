@@ -42,7 +42,7 @@ func (t Topology) rankBy(hash func(GroupID) uint64) []GroupID {
 	}
 	lots := make([]lot, 0, len(t.Groups))
 	for _, g := range t.Groups {
-		if share := g.share(); share > 0 {
+		if share := g.Share(); share > 0 {
 			// 53 bits make u uniform in (0, 1]; -ln(u)/share is exponential with rate share.
 			u := float64(hash(g.ID)>>11+1) / (1 << 53)
 			lots = append(lots, lot{at: -math.Log(u) / float64(share), group: g.ID})

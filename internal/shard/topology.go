@@ -53,21 +53,25 @@ type Report struct {
 	Epoch      int64
 	PrimaryUID string // server uid of the primary that may write, "" where the server has none
 	Claims     []Claim
-	// Changed is when the share of new orders was last changed, zero if it never was,
-	// and Changes how often.
+	// Changed is when the share of new orders was last changed, zero if it never was.
 	Changed time.Time
-	Changes int64
+	// Shares are the last shares, at most MostShares, the oldest first.
+	Shares []Share
 	// Founders are the groups that the fleet was planned with, as the group was told when
 	// it was prepared; empty where nobody said so.
 	Founders []GroupID
 }
 
-// Group is one group of the topology.
+// Group is one group of the topology. Changed and Shares are as of its Report.
 type Group struct {
 	ID      GroupID
 	State   GroupState
 	Weight  int
-	Changes int64 // of its share of new orders, so far
+	Changed time.Time
+	Shares  []Share
+	// Unheard: the group has said nothing yet, and what stands here is assumed. No
+	// order was ever sent by it.
+	Unheard bool
 }
 
 // Topology maps tags to groups and carries the weights of new orders. It is an
@@ -96,7 +100,7 @@ func NewTopology(legacy GroupID, reports ...Report) Topology {
 		if r.Changed.After(t.Changed) {
 			t.Changed = r.Changed
 		}
-		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight, Changes: r.Changes})
+		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight, Changed: r.Changed, Shares: r.Shares, Unheard: r.Epoch == 0})
 		for _, c := range r.Claims {
 			t.Epoch = max(t.Epoch, c.Epoch)
 			t.history[c.Tag] = append(t.history[c.Tag], c)
@@ -177,46 +181,15 @@ func (t Topology) Group(id GroupID) (Group, bool) {
 	return t.Groups[i], true
 }
 
-// mostAtOnce bounds the groups whose shares change between two looks before that
-// counts as not known: each one doubles what may have been in force.
-const mostAtOnce = 4
-
-// until lists the weights that may have been in force from a topology up to its
-// successor, the topology's own first, none where nothing changed. Several groups that
-// changed may have done so in any order. It is not known where one changed twice.
-func (t Topology) until(next Topology) (between []Topology, known bool) {
-	var changed []int // places in next.Groups
-	for i, g := range next.Groups {
-		old, _ := t.Group(g.ID)
-		if g.Changes > old.Changes+1 {
-			return []Topology{t}, false
-		}
-		if g.share() != old.share() {
-			changed = append(changed, i)
-		}
-	}
-	switch {
-	case len(changed) == 0:
-		return nil, true
-	case len(changed) > mostAtOnce:
-		return []Topology{t}, false
-	}
-	between = append(between, t)
-	for some := 1; some < 1<<len(changed)-1; some++ {
-		mixed := next
-		mixed.Groups = slices.Clone(next.Groups)
-		for bit, i := range changed {
-			if some&(1<<bit) == 0 {
-				mixed.Groups[i], _ = t.Group(next.Groups[i].ID) // no share where it was not there
-			}
-		}
-		between = append(between, mixed)
-	}
-	return between, true
+// sameWeights reports whether new orders are spread as they were, whatever the epochs.
+func (t Topology) sameWeights(before Topology) bool {
+	return slices.EqualFunc(t.Groups, before.Groups, func(now, then Group) bool {
+		return now.ID == then.ID && (then.Unheard || now.Share() == then.Share())
+	})
 }
 
-// share is the weight that counts for new orders: only an active group takes any.
-func (g Group) share() int {
+// Share is the weight that counts for new orders: only an active group takes any.
+func (g Group) Share() int {
 	if g.State != GroupActive {
 		return 0
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"paytool/internal/order"
@@ -41,9 +42,14 @@ func (op *operator) weigh(p plannedWeight) {
 				if !s.prepared || s.report.Epoch >= epoch {
 					return
 				}
+				was := shard.Group{State: s.report.State, Weight: s.report.Weight}
+				next := shard.Group{State: p.state, Weight: p.weight}
 				s.report.Weight, s.report.State, s.report.Epoch = p.weight, p.state, epoch
-				s.report.Changes++ // at least
 				s.report.Changed = start.Add(s.clock.now)
+				if len(s.report.Shares) == 0 {
+					s.report.Shares = []shard.Share{{Share: was.Share()}}
+				}
+				s.report.Shares = append(slices.Clone(s.report.Shares), shard.Share{Share: next.Share(), Since: s.report.Changed})
 				s.since = s.clock.now
 				s.truth.note("group %d: weight %d, %s, epoch %d", s.id, p.weight, p.state, epoch)
 			}, nil

@@ -43,27 +43,29 @@ func (g *Group) SetClaim(ctx context.Context, c shard.Claim) error {
 	})
 }
 
-// setWeightSQL looks at the old values first: MariaDB assigns from left to right.
-const setWeightSQL = `UPDATE group_info SET changes=changes+CASE WHEN ` + shareSQL + `<>? THEN 1 ELSE 0 END,
-  changed_ms=CASE WHEN ` + shareSQL + `<>? THEN ? ELSE changed_ms END, weight=?, state=?, epoch=? WHERE id=1 AND epoch<=?`
-
-// shareSQL is what counts of a weight: only an active group takes new orders.
-const shareSQL = `(CASE WHEN state='active' THEN weight ELSE 0 END)`
-
 // SetWeight writes the group's state and its share of new orders at an epoch, and
 // when the share changed: while it is recent, engines look for earlier attempts of a key
 // where the old weights had sent them. A lower epoch than the row's is refused with
 // ErrOldEpoch.
 func (g *Group) SetWeight(ctx context.Context, weight int, state shard.GroupState, epoch int64, at time.Time) error {
+	next := shard.Group{State: state, Weight: weight}
 	return g.change(ctx, fmt.Sprintf("set weight %d and state %s at epoch %d", weight, state, epoch), func(tx *sql.Tx) error {
-		share := 0
-		if state == shard.GroupActive {
-			share = weight
+		var was shard.Group
+		var known, changed int64
+		var shares string
+		err := tx.QueryRowContext(ctx, "SELECT state, weight, epoch, changed_ms, shares FROM group_info WHERE id=1"+forUpdate).
+			Scan(&was.State, &was.Weight, &known, &changed, &shares)
+		if err != nil {
+			return err
 		}
-		done, err := affected(tx.ExecContext(ctx, setWeightSQL, share, share, at.UnixMilli(), weight, state, epoch, epoch))
-		if err == nil && done == 0 {
+		if known > epoch {
 			return ErrOldEpoch
 		}
+		if next.Share() != was.Share() {
+			changed = at.UnixMilli()
+			shares = addShare(shares, was.Share(), shard.Share{Share: next.Share(), Since: at})
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE group_info SET weight=?, state=?, epoch=?, changed_ms=?, shares=? WHERE id=1", weight, state, epoch, changed, shares)
 		return err
 	})
 }

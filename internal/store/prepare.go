@@ -133,7 +133,7 @@ func (g *Group) Info(ctx context.Context) (shard.Report, error) {
 }
 
 func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, err error) {
-	rows, err := g.primary().db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.changes, i.primary_uid, `+uidColumn+`,
+	rows, err := g.primary().db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.shares, i.primary_uid, `+uidColumn+`,
   COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0),
   COALESCE((SELECT b.body FROM base_data b WHERE b.kind='`+foundersKind+`' AND b.id='`+foundersID+`' AND b.version=1), '')
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
@@ -144,8 +144,9 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 	for rows.Next() {
 		var c shard.Claim
 		var changed int64
+		var shares string
 		var founders string
-		err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &info.Changes, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch, &founders)
+		err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &shares, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch, &founders)
 		if err == nil {
 			info.Founders, err = parseFounders(founders)
 		}
@@ -153,7 +154,7 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 			return info, "", err
 		}
 		if changed > 0 {
-			info.Changed = time.UnixMilli(changed)
+			info.Changed, info.Shares = time.UnixMilli(changed), readShares(shares)
 		}
 		if c.Tag != 0 {
 			c.Group = info.Group

@@ -15,9 +15,9 @@ var schemaMoves = migration{
 	version:   recordsChanges,
 	minReader: 1,
 	statements: []string{
-		// How often the share of new orders changed: who sees it rise by more than one
-		// knows that weights were in force that it has not seen.
-		`ALTER TABLE group_info ADD COLUMN changes BIGINT NOT NULL DEFAULT 0`,
+		// The last shares of new orders and since when, see writeShares: an engine that
+		// starts knows where clients' earlier attempts may lie.
+		`ALTER TABLE group_info ADD COLUMN shares VARCHAR(1000) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL DEFAULT ''`,
 		// The holder whose changes of this tag's claim and copy are let in.
 		`ALTER TABLE group_state ADD COLUMN mover VARCHAR(64) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL DEFAULT ''`,
 		`ALTER TABLE group_state ADD COLUMN recording TINYINT NOT NULL DEFAULT 0`,
