@@ -147,9 +147,9 @@ func groupLine(st shard.Status, groups map[shard.GroupID]int) string {
 	state := good.Render("● takes orders        ")
 	switch {
 	case st.Group.State == shard.GroupMoved:
-		state = faint.Render("  has left           ")
+		state = faint.Render("  has left            ")
 	case st.Group.State == shard.GroupDraining:
-		state = faint.Render("○ leaves             ")
+		state = faint.Render("○ leaves              ")
 	case st.Ejection != nil:
 		state = bad.Render(fmt.Sprintf("○ %-20s", st.Ejection.Cause))
 	}
