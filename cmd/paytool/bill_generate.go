@@ -45,7 +45,7 @@ WeChat's bills are CSV, in gzip if the name ends in .gz; Alipay's are zip files.
 	flags.IntVar(&o.day.Plant, "plant", 0, "differences between the bill and our entries, at most a tenth of the rows")
 	flags.StringVar(&o.paths.Bill, "out", "", "write the bill here instead of to stdout")
 	flags.StringVar(&o.paths.Fund, "fund", "", "write the fund bill here")
-	flags.StringVar(&o.paths.Ours, "ours", "", "write our entries here, as `paytool order export` does")
+	flags.StringVar(&o.paths.Ours, "ours", "", "write our entries here, as \"paytool order export\" does")
 	flags.StringVar(&o.paths.Truth, "truth", "", "write the planted differences here, as JSON")
 	flags.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	return cmd

@@ -28,9 +28,10 @@ func newDemoCmd(a *app) *cobra.Command {
 		Short: "See a bad day in under a minute, with nothing installed",
 		Long: `See a bad day in under a minute, with nothing installed: five embedded groups take
 orders at a steady rate; buyers pay, change their minds and get refunds; one group
-hangs, one crashes, one turns read-only. The rate does not drop. At the end every order
-is held against what its client was told, every fen against the channel's books, and the
-day is closed: our entries are reconciled with the channel's bill.
+hangs, one crashes, one turns read-only. Then two groups leave, and the others take over
+their orders while new ones arrive. The rate does not drop. At the end every order is held
+against what its client was told, every fen against the channel's books, and the day is
+closed: our entries are reconciled with the channel's bill.
 
 Nothing leaves this machine. The orders stay in a folder that is named at the end.`,
 		Example: `  paytool demo
@@ -50,6 +51,7 @@ type demoResult struct {
 	Load   drill.LoadResult `json:"load"`
 	Phases []demoPhase      `json:"phases"`
 	Events []demoEvent      `json:"events"`
+	Move   demoMove         `json:"move"`
 	Till   drill.TillResult `json:"till"`
 	Verify drill.Verify     `json:"verify"`
 	Books  drill.Books      `json:"books"`
@@ -130,7 +132,7 @@ func (d *demo) finish(ctx context.Context, result *demoResult) error {
 	if err := d.closeDay(ctx, result); err != nil {
 		return err
 	}
-	result.OK = result.Verify.OK && result.Books.OK() && result.Close.Balanced && result.Close.Found == int64(result.Close.Planted)
+	result.OK = result.Verify.OK && result.Books.OK() && result.Move.Done && result.Close.Balanced && result.Close.Found == int64(result.Close.Planted)
 	return nil
 }
 
@@ -140,6 +142,9 @@ func writeDemo(w io.Writer, r demoResult) error {
 		Right:  map[string]bool{"ORDERS": true, "ACKED": true, "FAILED": true, "UNKNOWN": true, "P50 MS": true, "P99 MS": true, "MAX MS": true},
 	}
 	for _, p := range r.Phases {
+		if p.Attempted == 0 {
+			continue // on a slow machine all orders are in before it begins
+		}
 		phases.Add(p.Name, p.Attempted, p.Acked, p.Failed, p.Unknown, ms(p.P50Ms), ms(p.P99Ms), ms(p.MaxMs))
 	}
 	if err := phases.Write(w); err != nil {
@@ -149,6 +154,7 @@ func writeDemo(w io.Writer, r demoResult) error {
 	text := fmt.Sprintf(`
 orders    %d acknowledged; %d lost, %d doubled, %d open doubts
 payments  %d, %s yuan; %d refused, %d revoked; %d refunds, %s yuan
+groups    %s
 books     %d orders; the channel keeps %s yuan, we say %s: %d differences
 day       %d rows in the channel's bill, %d agree with ours; of %d planted mistakes %d were found
 reports   %s
@@ -156,11 +162,14 @@ reports   %s
 
 `, v.Acked, v.Lost, v.Doubled, v.DoubtsOpen,
 		t.Paid, t.PaidFen.Yuan(), t.Refused, t.Revoked, t.Refunds, t.RefundFen.Yuan(),
-		r.Books.Orders, r.Books.TheirsFen.Yuan(), r.Books.OursFen.Yuan(), len(r.Books.Differences),
+		r.Move.text(), r.Books.Orders, r.Books.TheirsFen.Yuan(), r.Books.OursFen.Yuan(), len(r.Books.Differences),
 		r.Close.Rows, r.Close.Matched, r.Close.Planted, r.Close.Found, r.Close.HTML, r.Close.XLSX)
-	if r.OK {
+	switch failed := r.Load.Failed + r.Load.Rejected; {
+	case r.OK && failed > 0:
+		text += fmt.Sprintf("%d orders were turned away, more than this machine could take just now; none was lost or\ndoubled, and every fen is accounted for.\n", failed)
+	case r.OK:
 		text += "Nobody noticed: no order was lost or doubled, and every fen is accounted for.\n"
-	} else {
+	default:
 		text += "NOT OK: something was lost, doubled or does not add up; see -o json.\n"
 	}
 	text += fmt.Sprintf("\nseed %d; the orders are in %s. Try:\n", r.Seed, r.Dir)
@@ -181,6 +190,8 @@ func (d *demo) next(ctx context.Context) []string {
 		me + " order list --merchant " + demoMerchant + " --limit 10" + in,
 		me + " order verify --books --ledger " + d.ledgerFile() + in,
 		me + " shard status" + in,
+		me + " shard history" + in,
+		me + " shard verify" + in,
 		me + " task list" + in,
 		me + " recon diffs --ledger " + filepath.Join(d.dir, "ledger"),
 	}

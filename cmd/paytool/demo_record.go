@@ -60,14 +60,22 @@ func (r *recorder) start(troubles []trouble) {
 	defer r.mu.Unlock()
 	r.began = time.Now()
 	r.spans = nil
-	add := func(from time.Duration, name string) {
-		r.spans = append(r.spans, span{from: from, phase: demoPhase{Name: name}, latency: hdrhistogram.New(1, time.Hour.Microseconds(), 3)})
-	}
-	add(0, "all is well")
+	r.add(0, "all is well")
 	for _, t := range troubles {
-		add(t.from, t.name)
-		add(t.to, "and is healed")
+		r.add(t.from, t.name)
+		r.add(t.to, "and is healed")
 	}
+}
+
+// begin begins another part of the day now.
+func (r *recorder) begin(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.add(time.Since(r.began), name)
+}
+
+func (r *recorder) add(from time.Duration, name string) {
+	r.spans = append(r.spans, span{from: from, phase: demoPhase{Name: name}, latency: hdrhistogram.New(1, time.Hour.Microseconds(), 3)})
 }
 
 // recording is a creator whose answers are recorded.

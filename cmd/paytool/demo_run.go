@@ -39,6 +39,7 @@ type demo struct {
 	engine  *engine
 	till    *drill.Till
 	rec     *recorder
+	moves   *moves // nil until the groups shrink
 	view    view
 }
 
@@ -129,11 +130,11 @@ func (d *demo) troubles() []trouble {
 	at := func(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 	hang := fault.List{fault.New(fault.Hang)}
 	return []trouble{
-		{"group 2 hangs", 2, at(5), at(11),
+		{"group 2 hangs", 2, at(4), at(9),
 			func() error { return d.proxies[1].Set(hang) }, d.proxies[1].Clear},
-		{"group 4 crashes", 4, at(14), at(18),
+		{"group 4 crashes", 4, at(11), at(15),
 			func() error { d.set.Server(4).Kill(); return nil }, d.set.Server(4).Restart},
-		{"group 1 turns read-only", 1, at(21), at(26),
+		{"group 1 turns read-only", 1, at(17), at(21),
 			func() error { d.set.Server(1).SetReadOnly(true); return nil },
 			func() error { d.set.Server(1).SetReadOnly(false); return nil }},
 	}
@@ -157,12 +158,22 @@ func (d *demo) run(ctx context.Context) (demoResult, error) {
 	var behind sync.WaitGroup
 	behind.Go(func() { d.play(bctx, d.troubles()) })
 	behind.Go(func() { d.watch(bctx) })
+	shrunk := make(chan demoMove, 1)
+	behind.Go(func() {
+		mctx, cancel := context.WithTimeout(bctx, demoFor+demoPatience/2)
+		defer cancel()
+		m := d.shrink(mctx)
+		shrunk <- m
+		if m.Done {
+			d.keepMoved(bctx)
+		}
+	})
 	d.say(fmt.Sprintf("%d groups take %.0f orders a second for %s; %d of 100 are paid at once", demoGroups, d.opts.rate, demoFor, 100-mix.Late-mix.Lost-mix.Refuse-mix.Error-mix.Never-mix.Unpaid))
 	result.Load, err = drill.Load(ctx, recording{d.till, d.rec}, order.System{}, opts)
 	err = errors.Join(err, opts.Ledger.Close())
 	if err == nil {
 		d.say("the last buyers are waited for")
-		result.Till = d.till.Wait()
+		result.Till, result.Move = d.till.Wait(), <-shrunk
 		err = d.finish(ctx, &result)
 	}
 	stop()

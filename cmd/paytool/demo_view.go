@@ -145,7 +145,12 @@ func picture(s snapshot) string {
 
 func groupLine(st shard.Status, groups map[shard.GroupID]int) string {
 	state := good.Render("● takes orders        ")
-	if st.Ejection != nil {
+	switch {
+	case st.Group.State == shard.GroupMoved:
+		state = faint.Render("  has left            ")
+	case st.Group.State == shard.GroupDraining:
+		state = faint.Render("○ leaves              ")
+	case st.Ejection != nil:
 		state = bad.Render(fmt.Sprintf("○ %-20s", st.Ejection.Cause))
 	}
 	most := 1

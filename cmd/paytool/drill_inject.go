@@ -52,7 +52,7 @@ point an engine's dsn at it. Never are all groups broken at once.
 	}
 	flags := cmd.Flags()
 	flags.IntSliceVar(&o.groups, "group", nil, "groups to break")
-	flags.StringVar(&o.fault, "fault", "", "what to do: see `paytool drill faults`")
+	flags.StringVar(&o.fault, "fault", "", "what to do: see \"paytool drill faults\"")
 	flags.DurationVar(&o.hold, "for", 10*time.Second, "how long the fault lasts once it is there")
 	flags.DurationVar(&o.ttl, "ttl", 0, "after this long a watchdog takes it back (default: --for and 50s)")
 	flags.BoolVar(&o.yes, "yes", false, "consent to a fault on servers that are no sandbox")

@@ -40,7 +40,7 @@ func (f *drillPlanFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.file, "plan", "", "plan file, instead of the flags below; see docs/drills")
 	flags.IntSliceVar(&f.groups, "groups", nil, "groups to break, never all")
 	flags.StringVar(&f.zone, "zone", "", "break all groups of this zone instead")
-	flags.StringVar(&f.fault, "fault", "", "what to do: see `paytool drill faults`")
+	flags.StringVar(&f.fault, "fault", "", "what to do: see \"paytool drill faults\"")
 	flags.DurationVar(&f.hold, "for", 10*time.Second, "how long the fault lasts")
 	flags.BoolVar(&f.promote, "promote", false, "with crash: fail over within the group, and measure how long it takes")
 	flags.IntVar(&f.rate, "rate", d.Load.Rate, "shadow orders a second")

@@ -36,8 +36,8 @@ func newLoadCmd(a *app) *cobra.Command {
 		Use:   "load",
 		Short: "Send orders at a steady rate, whatever becomes of them",
 		Long: `Send orders at a steady rate to the configured groups, from an engine inside this
-process, or with --url to engines that are being served. The loop is open: latency counts from the moment an order was due, so a
-frozen group shows as the wait that it is.
+process, or with --url to engines that are being served. The loop is open: latency
+counts from the moment an order was due, so a frozen group shows as the wait that it is.
 
 With --pay the orders are paid on the built-in channel as buyers on a bad day would:
 some late, some refused, some answers lost, some revoked, some refunded.

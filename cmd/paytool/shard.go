@@ -123,8 +123,13 @@ func writeShardStatus(w io.Writer, s shardStatus) error {
 	}
 	for _, g := range s.Groups {
 		takes := "yes"
-		if g.Ejected {
+		switch {
+		case g.Ejected:
 			takes = "no: " + string(g.Cause)
+		case g.State != shard.GroupActive:
+			takes = "no: " + string(g.State)
+		case g.Weight == 0:
+			takes = "no: weight 0"
 		}
 		orders := "?"
 		if g.Orders >= 0 {

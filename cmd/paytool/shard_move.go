@@ -56,7 +56,7 @@ leaving group is looked up once in its heir.
 ` + howMoved,
 		Example: `  paytool shard shrink --to 3 --dry-run
   paytool shard shrink --to 3 --yes
-  paytool shard shrink --remove 2 --yes --window 02:00-06:00 --hold-file /tmp/hold`,
+  paytool shard shrink --remove 2 --yes --window 02:00-06:00 --hold-file /run/paytool-hold`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("to") == cmd.Flags().Changed("remove") {

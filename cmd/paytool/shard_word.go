@@ -39,7 +39,7 @@ on record and is copied later. "shard continue" goes on.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.plan, "plan", "", "hash of a plan (default: all that are open)")
-	cmd.Flags().StringVar(&o.note, "note", "", "why, for `shard history`")
+	cmd.Flags().StringVar(&o.note, "note", "", "why, for \"shard history\"")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "show which moves it is about and change nothing")
 	return cmd
 }
@@ -95,7 +95,7 @@ Exit status: 0 taken back, 1 not done, 2 wrong usage, 130 interrupted.`,
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.note, "note", "", "why, for `shard history`")
+	cmd.Flags().StringVar(&o.note, "note", "", "why, for \"shard history\"")
 	return cmd
 }
 
@@ -131,7 +131,7 @@ Exit status: 0 retired, 1 not done, 2 wrong usage, 130 interrupted.`,
 
 func (o *wordOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.plan, "plan", "", "hash of the plan, as `paytool shard history` shows it")
+	f.StringVar(&o.plan, "plan", "", "hash of the plan, as \"paytool shard history\" shows it")
 	f.BoolVar(&o.yes, "yes", false, "do it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show which moves it is about and change nothing")
 	o.throttle.flags(f)

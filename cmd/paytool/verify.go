@@ -42,7 +42,7 @@ Exit status: 0 all is well, 1 it is not, or not everything could be looked at.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runOrderVerify(cmd.Context(), a, o) },
 	}
-	cmd.Flags().StringVar(&o.ledger, "ledger", "", "the ledger of `paytool load --ledger` (required)")
+	cmd.Flags().StringVar(&o.ledger, "ledger", "", "the ledger of \"paytool load --ledger\" (required)")
 	cmd.Flags().DurationVar(&o.settle, "settle", 30*time.Second, "how long to settle first; 0 only looks")
 	cmd.Flags().BoolVar(&o.books, "books", false, "hold the built-in channel's books against ours too, to the fen")
 	return cmd
