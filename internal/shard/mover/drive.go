@@ -174,7 +174,19 @@ func (s *session) weigh(ctx context.Context, err error) error {
 	s.tell(Event{Step: s.state.Step, Note: err.Error()})
 	s.r.follow(ctx, s.source)
 	s.r.follow(ctx, s.target)
-	return s.r.opts.Sleep(ctx, pause)
+	return s.r.opts.Sleep(ctx, s.backoff())
+}
+
+// longest is the longest pause between two tries, which come to most of a minute: a
+// primary is replaced meanwhile, and the sweep settles an order that is live in both
+// groups after one of them was out.
+const longest = 3 * time.Second
+
+func (s *session) backoff() time.Duration {
+	if s.state.Fenced {
+		return pause // updates wait
+	}
+	return min(pause<<min(s.failed, 10), longest)
 }
 
 // take takes a step: its intent, its effects, its end.

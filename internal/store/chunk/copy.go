@@ -26,7 +26,7 @@ var (
 	// process copied it, and this one is behind.
 	ErrNewer = errors.New("the target has a newer version: another process copies too; read the move's journal again")
 	// ErrClash means that the target has a live row of its own for an attempt of a key.
-	ErrClash = errors.New("the target has another order for the same attempt of a key: plan again, duplicates are listed there")
+	ErrClash = errors.New("the target has another order for the same attempt of a key: the sweep voids one of them unless both are paid; a plan lists such duplicates")
 )
 
 // Checkpoint is how far a tag is copied or compared. It is kept by the caller: what

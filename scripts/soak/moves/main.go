@@ -5,7 +5,8 @@
 //	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 random moments
 //	go run ./scripts/soak/moves -crashes        and of a primary in each step
 //
-// `paytool serve`, -instances of it, take -rate creates a second from `paytool load`. Beside that,
+// `paytool load` sends -rate creates a second, with an engine of its own or, with
+// -http, to the engines that serve, of which there are -instances. Beside that,
 // orders that were there before are read, paid and refunded by fen all the time, and
 // listed and exported to see that each counts once. It needs mariadb-server, and prints the seed that chooses moments.
 //
@@ -36,7 +37,7 @@ type options struct {
 	groups, to, switches, kills, old int
 	instances                        int
 	rate                             float64
-	crashes, expand                  bool
+	crashes, expand, http            bool
 	seed                             uint64
 	keep                             bool
 }
@@ -51,6 +52,7 @@ func main() {
 	flag.BoolVar(&o.expand, "expand", true, "retire the groups at the end and have a new one join")
 	flag.IntVar(&o.old, "old", 2000, "orders that are there before and change all the time")
 	flag.IntVar(&o.instances, "instances", 1, "engines that serve, at most 2")
+	flag.BoolVar(&o.http, "http", false, "creates too go over HTTP")
 	flag.Float64Var(&o.rate, "rate", 300, "creates a second beside that")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the moments")
 	flag.BoolVar(&o.keep, "keep", false, "leave the sandbox's files")
@@ -77,7 +79,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	moveErr := w.moves(ctx)
 	if moveErr == nil && o.expand {
-		moveErr = w.retireAndExpand(ctx)
+		moveErr = w.retireAndExpand(ctx, traffic)
 	}
 	figures, trafficErr := traffic.stop(ctx)
 	figures.print(time.Since(began), w)
@@ -106,8 +108,11 @@ func (w *world) urls() (list []string) {
 	return list
 }
 
-// target names the engines for `paytool load`.
+// target names the engines for `paytool load`, none where it has its own.
 func (w *world) target() (flags []string) {
+	if !w.http {
+		return nil
+	}
 	for _, u := range w.urls() {
 		flags = append(flags, "--url", u)
 	}

@@ -32,7 +32,7 @@ type traffic struct {
 	orders []*oldOrder
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	load   *exec.Cmd
+	loads  []*exec.Cmd // one after the other, for engines read their config once
 
 	mu      sync.Mutex
 	figures figures
@@ -54,7 +54,7 @@ type figures struct {
 	refused                        int
 	slowest                        time.Duration // update
 	slowestRead                    time.Duration
-	load                           loadFigures
+	loads                          []loadFigures
 }
 
 type loadFigures struct {
@@ -69,8 +69,10 @@ type loadFigures struct {
 
 func (f figures) print(took time.Duration, w *world) {
 	fmt.Printf("\n%d switches seen, %d kills of the tool, %s\n", len(w.fences), w.killed, took.Round(time.Second))
-	fmt.Printf("creates: %d acknowledged, %d failed, %d unknown, %d dropped; p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
-		f.load.Acked, f.load.Failed, f.load.Unknown, f.load.Dropped, f.load.P50, f.load.P99, f.load.Max)
+	for _, l := range f.loads {
+		fmt.Printf("creates: %d acknowledged, %d failed, %d unknown, %d dropped; p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
+			l.Acked, l.Failed, l.Unknown, l.Dropped, l.P50, l.P99, l.Max)
+	}
 	fmt.Printf("old orders: %d reads (slowest %d ms), %d refunds (slowest %d ms), %d refused, %d lists, %d exports\n",
 		f.reads, f.slowestRead.Milliseconds(), f.updates, f.slowest.Milliseconds(), f.refused, f.lists, f.exports)
 	if w.refused > 0 {
@@ -132,15 +134,7 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 			return nil, err
 		}
 	}
-	t.load = w.command(ctx, append([]string{"load"}, append(w.target(), "--rate", fmt.Sprint(w.rate), "--for", "3h", "--seed", fmt.Sprint(w.seed),
-		"--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")...)...)
-	out, err := os.Create(filepath.Join(w.dir, "load.json"))
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close() //nolint:errcheck // the load has a copy of its own
-	t.load.Stdout = out
-	if err := t.load.Start(); err != nil {
+	if err := t.startLoad(ctx); err != nil {
 		return nil, err
 	}
 	running, cancel := context.WithCancel(ctx)
@@ -152,6 +146,46 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 	t.wg.Go(func() { t.repeat(running, 2*time.Second, t.list) })
 	t.wg.Go(func() { t.repeat(running, 10*time.Second, t.export) })
 	return t, order.System{}.Sleep(ctx, 5*time.Second)
+}
+
+// ledger is the file with the orders of a load, and results that with its figures.
+func (t *traffic) ledger(i int) string {
+	return filepath.Join(t.world.dir, fmt.Sprintf("load-%d.jsonl", i))
+}
+func (t *traffic) result(i int) string {
+	return filepath.Join(t.world.dir, fmt.Sprintf("load-%d.json", i))
+}
+
+func (t *traffic) startLoad(ctx context.Context) error {
+	n := len(t.loads)
+	load := t.world.command(ctx, append([]string{"load"}, append(t.world.target(), "--rate", fmt.Sprint(t.world.rate), "--for", "3h", "--seed", fmt.Sprint(t.world.seed),
+		"--ledger", t.ledger(n), "-o", "json")...)...)
+	load.Cancel = func() error { return nil } // it is interrupted, for its figures
+	out, err := os.Create(t.result(n))
+	if err != nil {
+		return err
+	}
+	defer out.Close() //nolint:errcheck // the load has a copy of its own
+	load.Stdout = out
+	if err := load.Start(); err != nil {
+		return err
+	}
+	t.loads = append(t.loads, load)
+	return nil
+}
+
+// endLoad ends the load that began first and is still there, and reads its figures.
+func (t *traffic) endLoad() error {
+	n := len(t.figures.loads)
+	_ = t.loads[n].Process.Signal(os.Interrupt)
+	_ = t.loads[n].Wait() // 130
+	var l loadFigures
+	text, err := os.ReadFile(t.result(n))
+	if err == nil {
+		err = json.Unmarshal(text, &l)
+	}
+	t.figures.loads = append(t.figures.loads, l)
+	return err
 }
 
 func (t *traffic) note(f func(*figures), err error) {
@@ -315,15 +349,16 @@ func (t *traffic) export() error {
 func (t *traffic) stop(ctx context.Context) (figures, error) {
 	t.cancel()
 	t.wg.Wait()
-	_ = t.load.Process.Signal(os.Interrupt)
-	_ = t.load.Wait() // 130
-	text, err := os.ReadFile(filepath.Join(t.world.dir, "load.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &t.figures.load)
+	var err error
+	for len(t.figures.loads) < len(t.loads) {
+		err = errors.Join(err, t.endLoad())
 	}
-	f := t.figures
-	if err == nil && (f.refused > 0 || f.load.Failed > 0) {
-		err = fmt.Errorf("%d requests about old orders and %d creates were refused; the first: %w", f.refused, f.load.Failed, errors.Join(t.errs[:min(5, len(t.errs))]...))
+	f, failed := t.figures, 0
+	for _, l := range f.loads {
+		failed += l.Failed
+	}
+	if err == nil && (f.refused > 0 || failed > 0) {
+		err = fmt.Errorf("%d requests about old orders and %d creates were refused; the first: %w", f.refused, failed, errors.Join(t.errs[:min(5, len(t.errs))]...))
 	}
 	return f, errors.Join(err, ctx.Err())
 }
@@ -341,15 +376,17 @@ func (w *world) finalChecks(ctx context.Context, t *traffic) error {
 		}
 	}
 	fmt.Printf("%d old orders found under their numbers, %d wrong\n", len(t.orders)-len(errs), len(errs))
-	verified, err := w.paytool(ctx, "order", "verify", "--ledger", filepath.Join(w.dir, "load.jsonl"), "-o", "json")
-	fmt.Printf("order verify: %s\n", compact(verified))
-	errs = append(errs, err)
-	verified, err = w.paytool(ctx, "shard", "verify", "-o", "json")
+	for i := range t.loads {
+		verified, err := w.paytool(ctx, "order", "verify", "--ledger", t.ledger(i), "-o", "json")
+		fmt.Printf("order verify: %s\n", compact(verified))
+		errs = append(errs, err)
+	}
+	verified, err := w.paytool(ctx, "shard", "verify", "-o", "json")
 	fmt.Printf("shard verify: %s\n", compact(verified))
 	return errors.Join(append(errs, err)...)
 }
 
-func (w *world) retireAndExpand(ctx context.Context) error {
+func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
 	var status struct {
 		Runs []struct {
 			Plan string `json:"plan"`
@@ -374,6 +411,15 @@ func (w *world) retireAndExpand(ctx context.Context) error {
 		return err
 	}
 	if err := w.restartEach(ctx); err != nil {
+		return err
+	}
+	if err := t.startLoad(ctx); err != nil { // before the other one ends
+		return err
+	}
+	if err := (order.System{}).Sleep(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	if err := t.endLoad(); err != nil {
 		return err
 	}
 	if _, err := w.paytool(ctx, "shard", "expand", "--watch", "2s", "--yes"); err != nil {
