@@ -66,7 +66,7 @@ Exit status: 0 stopped when asked to; 1 failed.`,
 	flags.StringVar(&o.cert, "tls-cert", "", "certificate chain, PEM")
 	flags.StringVar(&o.key, "tls-key", "", "its private key, PEM")
 	flags.DurationVar(&o.drain, "drain", 5*time.Second, "how long /readyz fails before the port is closed")
-	flags.DurationVar(&o.target, "create-target", 30*time.Millisecond, "median time of a create above which fewer are let in at a time")
+	flags.DurationVar(&o.target, "create-target", 15*time.Millisecond, "median time of a create above which fewer are let in at a time")
 	return cmd
 }
 

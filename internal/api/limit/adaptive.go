@@ -7,7 +7,7 @@ import (
 
 // AdaptiveOptions set up an Adaptive. Zero values mean the defaults in the comments.
 type AdaptiveOptions struct {
-	// Target is the median latency above which the limit shrinks (30 ms): well above
+	// Target is the median latency above which the limit shrinks (15 ms): well above
 	// that of a group at ease, well below the time limit of a try.
 	Target time.Duration
 	// The limit starts at Start (64) and stays between Min (8) and Max (1024).
@@ -17,7 +17,7 @@ type AdaptiveOptions struct {
 }
 
 func (o AdaptiveOptions) withDefaults() AdaptiveOptions {
-	setDefault(&o.Target, 30*time.Millisecond)
+	setDefault(&o.Target, 15*time.Millisecond)
 	setDefault(&o.Start, 64)
 	setDefault(&o.Min, 8)
 	setDefault(&o.Max, 1024)
