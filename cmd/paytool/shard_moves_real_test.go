@@ -147,8 +147,11 @@ func (s *shop) check() {
 		Orders []struct {
 			No string `json:"order_no"`
 		} `json:"orders"`
+		Missing []shard.GroupID `json:"missing_groups"`
 	}
-	s.json(&page, "order", "list", "--merchant", shopMerchant, "--limit", "500")
+	if status := s.json(&page, "order", "list", "--merchant", shopMerchant, "--limit", "500"); status != exitDone || len(page.Missing) > 0 {
+		s.Errorf("list: exit %d, groups %v are missing\n%s", status, page.Missing, s.stderr)
+	}
 	seen := map[string]int{}
 	for _, o := range page.Orders {
 		seen[o.No]++

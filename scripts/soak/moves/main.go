@@ -255,7 +255,7 @@ func (w *world) drive(ctx context.Context, args ...string) error {
 			return err
 		}
 		if !slices.Contains(args, "reverse") {
-			args = []string{"shard", "continue", "--yes", "-o", "json"}
+			args = []string{"shard", "continue", "-o", "json"}
 		}
 	}
 	for {
