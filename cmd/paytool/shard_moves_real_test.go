@@ -83,13 +83,6 @@ func (s *shop) newEngine() *engine {
 	return e
 }
 
-// reopen starts the client's engine anew, as after a change of the config.
-func (s *shop) reopen() {
-	s.Helper()
-	s.engine.stop()
-	s.open()
-}
-
 // sell makes orders and has them paid until each of these groups has one of its own.
 func (s *shop) sell(groups ...shard.GroupID) {
 	s.Helper()
