@@ -150,6 +150,7 @@ type part[T any] struct {
 	m     *member
 	value T
 	info  shard.Report
+	told  bool // the primary said so after the answer; else info is what is remembered
 }
 
 // owns reports whether an order belongs to the group, as all groups together say.
@@ -177,7 +178,7 @@ func askOwners[T any](ctx context.Context, e *Engine, ask func(ctx context.Conte
 			ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
 			defer cancel()
 			if info, err := m.Info(ctx); err == nil {
-				p.info = info
+				p.info, p.told = info, true
 			}
 			return p, nil
 		})
@@ -191,8 +192,29 @@ func askOwners[T any](ctx context.Context, e *Engine, ask func(ctx context.Conte
 			}
 		}
 		if !moved || !e.env.Now().Before(giveUp) || e.env.Sleep(ctx, fencePause) != nil {
-			return parts, missing, shard.NewTopology(e.opts.LegacyGroup, reports...)
+			topo = shard.NewTopology(e.opts.LegacyGroup, reports...)
+			return parts, withUntold(missing, parts, topo), topo
 		}
 		e.applyTopology()
 	}
+}
+
+// withUntold adds the groups whose tags are not known to those that are missing, where
+// one of them has to own a tag: every other group says that it has left.
+func withUntold[T any](missing []shard.GroupID, parts []part[T], topo shard.Topology) []shard.GroupID {
+	left := slices.ContainsFunc(topo.Tags(), func(tag pay.Tag) bool {
+		claim, _ := topo.Owner(tag)
+		return claim.State == shard.TagMoved
+	})
+	if !left {
+		return missing
+	}
+	all := slices.Clone(missing)
+	for _, p := range parts {
+		if !p.told {
+			all = append(all, p.m.ID())
+		}
+	}
+	slices.Sort(all)
+	return all
 }

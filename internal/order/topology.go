@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"paytool/internal/shard"
@@ -23,8 +24,28 @@ func (e *Engine) followTopology(ctx context.Context) {
 	}
 }
 
-// Refresh reads the topology once. An engine that only reads needs no Run.
-func (e *Engine) Refresh(ctx context.Context) { e.reload(ctx) }
+// Refresh reads the topology once, and where a group's primary does not answer looks
+// for the one that was promoted in its place. An engine that only reads needs no Run.
+func (e *Engine) Refresh(ctx context.Context) {
+	e.reload(ctx)
+	found := make([]bool, len(e.members))
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		m := e.members[i]
+		if m.primaryAnswers() {
+			return
+		}
+		ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+		defer cancel()
+		moved, err := m.Follow(ctx)
+		if err != nil {
+			e.log.Debug("primary not known", logGroup, m.ID(), logErr, err)
+		}
+		found[i] = moved
+	})
+	if slices.Contains(found, true) {
+		e.reload(ctx)
+	}
+}
 
 // reload reads the topology from every group that answers and keeps what the
 // others said last. One reload runs at a time; a second caller goes on without.

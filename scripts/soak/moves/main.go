@@ -2,8 +2,8 @@
 // holds every order against what its client was told.
 //
 //	go run ./scripts/soak/moves                 5 -> 3 and back 10 times, retired, then 6 joins
-//	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 random moments
-//	go run ./scripts/soak/moves -crashes        and of a primary in each step
+//	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 moments of all steps
+//	go run ./scripts/soak/moves -crashes        and of a primary of each side in each step
 //
 // `paytool load` sends -rate creates a second, with an engine of its own or, with
 // -http, to the engines that serve, of which there are -instances. Beside that,
@@ -27,6 +27,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,8 +48,8 @@ func main() {
 	flag.IntVar(&o.groups, "groups", 5, "groups before")
 	flag.IntVar(&o.to, "to", 3, "groups after the shrink")
 	flag.IntVar(&o.switches, "switches", 20, "switches of groups, there and back")
-	flag.IntVar(&o.kills, "kills", 0, "kill -9 of the tool at so many random moments")
-	flag.BoolVar(&o.crashes, "crashes", false, "kill -9 of a primary in each step too")
+	flag.IntVar(&o.kills, "kills", 0, "kill -9 of the tool at so many moments of its steps")
+	flag.BoolVar(&o.crashes, "crashes", false, "kill -9 of a primary of each side in each step, and start it again")
 	flag.BoolVar(&o.expand, "expand", true, "retire the groups at the end and have a new one join")
 	flag.IntVar(&o.old, "old", 2000, "orders that are there before and change all the time")
 	flag.IntVar(&o.instances, "instances", 1, "engines that serve, at most 2")
@@ -77,7 +78,13 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	moveErr := w.moves(ctx)
+	var moveErr error
+	if o.crashes {
+		moveErr = w.crash(ctx)
+	}
+	if moveErr == nil {
+		moveErr = w.moves(ctx)
+	}
 	if moveErr == nil && o.expand {
 		moveErr = w.retireAndExpand(ctx, traffic)
 	}
@@ -93,8 +100,10 @@ type world struct {
 	rand                *rand.Rand
 	served              []*exec.Cmd
 	fences              []time.Duration // from the intent to fence to the switch
-	killed              int
-	refused             int // plans, because of orders that are live in two groups
+	killed              int             // times that the tool was killed
+	kills9              map[string]int  // and what the history had then
+	crashed             int             // primaries
+	refused             int             // plans, because of orders that are live in two groups
 }
 
 func (w *world) addresses() []string {
@@ -127,14 +136,30 @@ func newWorld(ctx context.Context, o options) (*world, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the servers' user has to pass
 		return nil, err
 	}
-	w := &world{options: o, dir: dir, binary: filepath.Join(dir, "paytool"), config: filepath.Join(dir, "s", "paytool.yaml"), rand: rand.New(rand.NewPCG(o.seed, 1))}
+	w := &world{options: o, kills9: map[string]int{}, dir: dir, binary: filepath.Join(dir, "paytool"), config: filepath.Join(dir, "s", "paytool.yaml"), rand: rand.New(rand.NewPCG(o.seed, 1))}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", w.binary, "./cmd/paytool").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	if _, err := w.paytool(ctx, "sandbox", "up", "--groups", fmt.Sprint(o.groups), "--dir", filepath.Join(dir, "s")); err != nil {
+	if err := w.up(ctx, o.groups); err != nil {
 		return w, err
 	}
 	return w, w.serve(ctx)
+}
+
+// up brings so many groups up. Refunds of an order may follow each other at once: the
+// channel's rule of a minute would refuse most of them.
+func (w *world) up(ctx context.Context, groups int) error {
+	if _, err := w.paytool(ctx, "sandbox", "up", "--groups", fmt.Sprint(groups), "--dir", filepath.Dir(w.config)); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(w.config)
+	if err == nil && !bytes.Contains(text, []byte("refund_gap")) {
+		err = os.WriteFile(w.config, bytes.Replace(text, []byte("engine:\n"), []byte("engine:\n  refund_gap: 1ms\n"), 1), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("set refund_gap: %w", err)
+	}
+	return nil
 }
 
 func (w *world) close() error {
@@ -255,59 +280,32 @@ func (w *world) drive(ctx context.Context, args ...string) error {
 		if w.killed >= w.kills {
 			break
 		}
-		ended, err := w.killed9(ctx, args)
+		ended, err := w.kill9(ctx, args)
 		if ended || err != nil {
 			return err
 		}
 		if !slices.Contains(args, "reverse") {
-			args = []string{"shard", "continue", "--yes", "-o", "json"}
+			args = []string{"shard", "continue", "-o", "json"}
 		}
 	}
-	for {
+	for held := 0; ; {
 		out, err := w.paytool(ctx, args...)
-		if err == nil {
+		switch {
+		case err == nil:
 			return w.note(out)
-		}
-		// A group that was out for a moment leaves orders in two groups, until the sweep
-		// has settled them.
-		if !bytes.Contains(out, []byte(`"code": "duplicates"`)) || w.refused >= 20 {
+		case strings.Contains(err.Error(), "another process holds") && held < 10:
+			held++ // the lease of one that was killed lasts a moment
+		case bytes.Contains(out, []byte(`"code": "duplicates"`)) && w.refused < 20:
+			// A group that was out for a moment leaves orders in two groups, until the sweep
+			// has settled them.
+			w.refused++
+		default:
 			return err
 		}
-		w.refused++
 		if err := (order.System{}).Sleep(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-}
-
-// killed9 starts the command and kills it after some time between nothing and what a
-// whole move takes. It reports whether the command had ended before.
-func (w *world) killed9(ctx context.Context, args []string) (ended bool, err error) {
-	cmd := w.command(ctx, args...)
-	done := make(chan error, 1)
-	if err := cmd.Start(); err != nil {
-		return false, err
-	}
-	go func() { done <- cmd.Wait() }()
-	moment := time.Duration(w.rand.Int64N(int64(8 * time.Second)))
-	select {
-	case err := <-done:
-		return err == nil, ignoreHeld(err)
-	case <-time.After(moment):
-	}
-	w.killed++
-	_ = cmd.Process.Kill()
-	<-done //nolint:errcheck // it was killed
-	return false, nil
-}
-
-// ignoreHeld lets the next process try: the lease of one that was killed lasts a moment.
-func ignoreHeld(err error) error {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil
-	}
-	return err
 }
 
 // note keeps the times of the switches that a command made.
