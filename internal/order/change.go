@@ -92,7 +92,7 @@ func (e *Engine) changeAs(ctx context.Context, no pay.OrderNo, op string, f edit
 			return o, err
 		}
 		if !e.waitForOwner(ctx, giveUp) {
-			return Order{}, errGroupDown(o.Group, no, err)
+			return Order{}, errWaitedForOwner(ctx, o.Group, no, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -28,7 +29,7 @@ func (e *Engine) atOwner(ctx context.Context, no pay.OrderNo, f func(ctx context
 			return err
 		}
 		if !e.waitForOwner(ctx, giveUp) {
-			return errGroupDown(m.ID(), no, err)
+			return errWaitedForOwner(ctx, m.ID(), no, err)
 		}
 	}
 }
@@ -38,6 +39,12 @@ func (e *Engine) atOwner(ctx context.Context, no pay.OrderNo, f func(ctx context
 func (e *Engine) waitForOwner(ctx context.Context, giveUp time.Time) bool {
 	e.reload(ctx)
 	return e.env.Now().Before(giveUp) && e.env.Sleep(ctx, fencePause) == nil
+}
+
+// errWaitedForOwner ends a wait for the owner of a tag: in vain, or because the caller
+// has gone.
+func errWaitedForOwner(ctx context.Context, g shard.GroupID, no pay.OrderNo, err error) error {
+	return errGroupDown(g, no, cmp.Or(ctx.Err(), err))
 }
 
 // readAt reads something of an order, in one try at each group that is asked.
