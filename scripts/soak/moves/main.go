@@ -52,7 +52,7 @@ func main() {
 	flag.BoolVar(&o.crashes, "crashes", false, "kill -9 of a primary of each side in each step, and start it again")
 	flag.BoolVar(&o.expand, "expand", true, "retire the groups at the end and have a new one join")
 	flag.IntVar(&o.old, "old", 2000, "orders that are there before and change all the time")
-	flag.IntVar(&o.instances, "instances", 1, "engines that serve, at most 2")
+	flag.IntVar(&o.instances, "instances", 2, "engines that serve, at most 2")
 	flag.BoolVar(&o.http, "http", false, "creates too go over HTTP")
 	flag.Float64Var(&o.rate, "rate", 300, "creates a second beside that")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the moments")
