@@ -149,7 +149,7 @@ func (w *world) up(ctx context.Context, groups int) error {
 	}
 	text, err := os.ReadFile(w.config)
 	if err == nil && !bytes.Contains(text, []byte("refund_gap")) {
-		err = os.WriteFile(w.config, bytes.Replace(text, []byte("engine:\n"), []byte("engine:\n  refund_gap: 1ms\n"), 1), 0o600)
+		err = os.WriteFile(w.config, bytes.Replace(text, []byte("engine:\n"), []byte("engine:\n  refund_gap: 1ms\n"), 1), 0o600) //nolint:gosec // a path of our own
 	}
 	if err != nil {
 		return fmt.Errorf("set refund_gap: %w", err)
