@@ -39,7 +39,8 @@ func (m *moves) drive(ctx context.Context, runs []mover.Run, goals ...mover.Unti
 	for _, until := range goals {
 		for i, r := range runs {
 			var err error
-			if reached[i], err = m.runner.Drive(ctx, r.ID, until); err == nil {
+			reached[i], err = m.runner.Drive(ctx, r.ID, until)
+			if err == nil || errors.Is(err, mover.ErrHeld) && keptCurrent(reached[i], until) {
 				err = arrived(reached[i], until)
 			}
 			if err != nil {
@@ -48,6 +49,13 @@ func (m *moves) drive(ctx context.Context, runs []mover.Run, goals ...mover.Unti
 		}
 	}
 	return reached, nil
+}
+
+// keptCurrent reports whether a run that another process holds is where it was to go:
+// engines that serve hold the switched ones, to copy changes back, until a person has
+// said which way to go.
+func keptCurrent(s mover.Standing, until mover.Until) bool {
+	return until != mover.UntilEnded && s.State.Step == move.ReverseWindow && s.State.Switched && !s.State.Reversing && !s.State.Consented
 }
 
 // arrived says why a run that was driven without an error is not where it was to go.

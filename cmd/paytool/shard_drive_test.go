@@ -175,6 +175,22 @@ func TestContinue(t *testing.T) {
 	b.wantCalls(`resume `+run5+` ""`, "drive "+run4+" to 1", "drive "+run5+" to 1", "drive "+run4+" to 2", "drive "+run5+" to 2")
 }
 
+// TestContinueLeavesAWindowToItsEngine: an engine that serves holds a switched move for
+// as long as nobody says which way to go, and there is nothing to wait for.
+func TestContinueLeavesAWindowToItsEngine(t *testing.T) {
+	t.Parallel()
+	b := newMoveBed(t)
+	b.carryOut()
+	b.driven = func(*mover.Standing, mover.Until) error { return mover.ErrHeld }
+	reached, err := b.moves.resume(t.Context(), b.openRuns(""))
+	if err != nil || len(reached) != 2 || !reached[0].State.Switched || !reached[1].State.Switched {
+		t.Errorf("%+v, %v", reached, err)
+	}
+	if _, err := b.moves.reverse(t.Context(), b.openRuns(""), wordOptions{}); !errors.Is(err, mover.ErrHeld) {
+		t.Errorf("reversed while another process holds it: %v", err)
+	}
+}
+
 func TestReverse(t *testing.T) {
 	t.Parallel()
 	b := newMoveBed(t)

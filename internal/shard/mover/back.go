@@ -3,7 +3,10 @@ package mover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+
+	"paytool/internal/shard/move"
 )
 
 // window copies what changed at the target back to the source, one round. The step
@@ -16,11 +19,35 @@ func (s *session) window(ctx context.Context) error {
 	s.rounds++
 	switch {
 	case s.state.Reversing:
-		return nil
+		return s.sound(ctx)
 	case s.state.Consented:
 		return s.prove(ctx)
 	}
 	return errOpen
+}
+
+// mostMends is how often differences are mended on the way back before a person is asked.
+const mostMends = 3
+
+// sound makes sure that the source is as the target is before it gets the tags back:
+// what nobody wrote to since the switch was last compared before it. Rows that differ
+// are copied again, as the target is the truth.
+func (s *session) sound(ctx context.Context) error {
+	said := s.said(move.Reverse)
+	for n := 0; ; n++ {
+		err := s.compare(ctx, s.back(), fmt.Sprintf("back/%d/%d", said, n))
+		f := (*fruitless)(nil)
+		switch {
+		case !errors.As(err, &f):
+			return err
+		case n == mostMends:
+			return fmt.Errorf("%w: group %d cannot be made like group %d: %s", errStuck, s.run.Source, s.run.Target, f.note)
+		}
+		s.tell(Event{Step: s.state.Step, Note: f.note + "; copied again"})
+		if err := s.copyAll(ctx, s.back(), fmt.Sprintf("mend/%d/%d", said, n)); err != nil {
+			return err
+		}
+	}
 }
 
 // discard deletes the copy of the tags that the target does not own.

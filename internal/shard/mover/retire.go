@@ -16,17 +16,17 @@ func (s *session) prove(ctx context.Context) error {
 	if err := s.catchUp(ctx, s.back()); err != nil {
 		return err
 	}
-	err := s.compare(ctx, s.back(), fmt.Sprintf("proof/%d", s.consented()))
+	err := s.compare(ctx, s.back(), fmt.Sprintf("proof/%d", s.said(move.Consent)))
 	if f := (*fruitless)(nil); errors.As(err, &f) {
 		return fmt.Errorf("%w: the source keeps its rows: %s: look at these rows, or `shard reverse`", errStuck, f.note)
 	}
 	return err
 }
 
-// consented is the number of the last consent.
-func (s *session) consented() (seq int64) {
+// said is the number of the last time that somebody said a word.
+func (s *session) said(word move.Mark) (seq int64) {
 	for _, e := range s.journal {
-		if e.Mark == move.Consent {
+		if e.Mark == word {
 			seq = e.Seq
 		}
 	}

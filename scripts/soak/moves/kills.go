@@ -32,10 +32,10 @@ var (
 	forth = []moment{
 		{": drain", 200 * time.Millisecond}, {": copy", 300 * time.Millisecond}, {": follow", 200 * time.Millisecond},
 		{": verify", 300 * time.Millisecond}, {": verify: done", 100 * time.Millisecond}, {": verify: done", 300 * time.Millisecond},
-		{": switch: done", 100 * time.Millisecond},
+		{": switch: done", 100 * time.Millisecond}, {": reverse window", 200 * time.Millisecond},
 	}
 	back = []moment{
-		{": reverse window", 200 * time.Millisecond}, {": reverse window: done", 100 * time.Millisecond},
+		{": reverse window: done", 100 * time.Millisecond},
 		{": reverse window: done", 300 * time.Millisecond}, {": switch back: done", 200 * time.Millisecond},
 	}
 )
