@@ -26,28 +26,17 @@ func (s *session) window(ctx context.Context) error {
 	return errOpen
 }
 
-// mostMends is how often differences are mended on the way back before a person is asked.
-const mostMends = 3
-
-// sound makes sure that the source is as the target is before it gets the tags back:
-// what nobody wrote to since the switch was last compared before it. Rows that differ
-// are copied again, as the target is the truth.
+// sound makes sure that both sides are alike before the source gets the tags back: what
+// nobody wrote to since the switch was last compared before it. Which side is right
+// where they differ is not for a program to say: the one lost or changed a row behind
+// its back, and to copy it would make that the truth.
 func (s *session) sound(ctx context.Context) error {
-	said := s.said(move.Reverse)
-	for n := 0; ; n++ {
-		err := s.compare(ctx, s.back(), fmt.Sprintf("back/%d/%d", said, n))
-		f := (*fruitless)(nil)
-		switch {
-		case !errors.As(err, &f):
-			return err
-		case n == mostMends:
-			return fmt.Errorf("%w: group %d cannot be made like group %d: %s", errStuck, s.run.Source, s.run.Target, f.note)
-		}
-		s.tell(Event{Step: s.state.Step, Note: f.note + "; copied again"})
-		if err := s.copyAll(ctx, s.back(), fmt.Sprintf("mend/%d/%d", said, n)); err != nil {
-			return err
-		}
+	err := s.compare(ctx, s.back(), fmt.Sprintf("back/%d", s.said(move.Reverse)))
+	if f := (*fruitless)(nil); errors.As(err, &f) {
+		return fmt.Errorf("%w: group %d would count again, and is not like group %d: %s: mend what is wrong there, then `shard continue`",
+			errStuck, s.run.Source, s.run.Target, f.note)
 	}
+	return err
 }
 
 // discard deletes the copy of the tags that the target does not own.

@@ -9,10 +9,8 @@ import (
 )
 
 // copy copies every chunk of every tag, and goes on behind the last one that is kept.
-func (s *session) copy(ctx context.Context) error { return s.copyAll(ctx, s.forth(), s.place()) }
-
-func (s *session) copyAll(ctx context.Context, d sides, place string) error {
-	return s.eachTag(ctx, d, place, func(l Legwork, name, from string) error {
+func (s *session) copy(ctx context.Context) error {
+	return s.eachTag(ctx, s.forth(), s.place(), func(l Legwork, name, from string) error {
 		return s.r.carrier.Copy(ctx, l, from, func(ctx context.Context, checkpoint string, p Progress) error {
 			return s.keep(ctx, l.Tag, name, checkpoint, p)
 		})

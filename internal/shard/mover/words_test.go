@@ -50,6 +50,28 @@ func TestProofBeforeRetiring(t *testing.T) {
 	}
 }
 
+// What was changed behind the source's back since the switch does not come to count
+// again: somebody has to say which side is right.
+func TestReverseToACorruptSource(t *testing.T) {
+	t.Parallel()
+	w := newWorld(9, 3)
+	w.writes = 0
+	run := w.begin(t)
+	w.drive(t, run.ID, UntilSwitched)
+	no := w.groups[3].numbers(3, "")[2]
+	right := w.groups[3].rows[no]
+	delete(w.groups[3].rows, no)
+	w.say(t, run, move.Reverse)
+	if _, err := w.runner().Drive(t.Context(), run.ID, UntilEnded); !errors.Is(err, errStuck) || !strings.Contains(err.Error(), no.String()) {
+		t.Fatalf("reverse: %v", err)
+	}
+	if st := w.settled(t, run.ID); !st.State.Switched || st.State.Fenced {
+		t.Errorf("it stands at %+v", st.State)
+	}
+	w.groups[3].rows[no] = right
+	w.drive(t, run.ID, UntilEnded)
+}
+
 func TestPauseAndResume(t *testing.T) {
 	t.Parallel()
 	w := newWorld(10, 3)
