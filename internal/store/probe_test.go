@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"paytool/internal/order"
+	"paytool/internal/sandbox"
 	"paytool/internal/shard"
 )
 
@@ -263,10 +264,18 @@ func TestCancelledProbeSaysNothingAboutTheGroup(t *testing.T) {
 	}
 }
 
+// signal returns once a SIGSTOP has stopped the node: until then it may answer.
 func (b *bed) signal(node int, sig syscall.Signal) {
 	b.t.Helper()
 	if err := b.nodes[node].Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		b.t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for sig == syscall.SIGSTOP && b.nodes[node].Identity().State() == sandbox.Running {
+		if time.Now().After(deadline) {
+			b.t.Fatal("the node goes on after SIGSTOP")
+		}
+		time.Sleep(time.Millisecond) // between two looks
 	}
 }
 
