@@ -139,16 +139,10 @@ func (e *engine) census(ctx context.Context, from, to time.Time, merchants []str
 }
 
 func numbered(ctx context.Context, r *store.NodeReader, from, to time.Time, add func(order.Order)) error {
-	catchUp, cancel := context.WithTimeout(ctx, catchUpTimeout)
-	err := r.CatchUp(catchUp)
-	cancel()
-	if err != nil {
-		return err
-	}
-	ctx, cancel = context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	return r.Numbered(ctx, from, to, func(o order.Order) error {
-		add(o)
-		return nil
+	return caughtUp(ctx, r, func(ctx context.Context) error {
+		return r.Numbered(ctx, from, to, func(o order.Order) error {
+			add(o)
+			return nil
+		})
 	})
 }

@@ -212,6 +212,16 @@ const (
 )
 
 func readNode(ctx context.Context, r *store.NodeReader, run *drill.Run, add func(order.Order)) error {
+	return caughtUp(ctx, r, func(ctx context.Context) error {
+		return r.Rows(ctx, run.Merchant, run.Prefix, func(o order.Order) error {
+			add(o)
+			return nil
+		})
+	})
+}
+
+// caughtUp reads a node once it has applied what it received.
+func caughtUp(ctx context.Context, r *store.NodeReader, read func(ctx context.Context) error) error {
 	catchUp, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	err := r.CatchUp(catchUp)
 	cancel()
@@ -220,10 +230,7 @@ func readNode(ctx context.Context, r *store.NodeReader, run *drill.Run, add func
 	}
 	ctx, cancel = context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	return r.Rows(ctx, run.Merchant, run.Prefix, func(o order.Order) error {
-		add(o)
-		return nil
-	})
+	return read(ctx)
 }
 
 func (a *app) showVerdict(v verdictShown) error {

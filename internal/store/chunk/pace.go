@@ -3,6 +3,8 @@ package chunk
 import (
 	"context"
 	"time"
+
+	"paytool/internal/order"
 )
 
 // Pace says how large chunks are and when the next may begin. Zero values mean the
@@ -60,20 +62,9 @@ func (p Pace) withDefaults() Pace {
 		p.Now = time.Now
 	}
 	if p.Sleep == nil {
-		p.Sleep = sleep
+		p.Sleep = order.System{}.Sleep
 	}
 	return p
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // wait returns when no brake holds.

@@ -237,7 +237,10 @@ func (t *traffic) pay(o *oldOrder) error {
 		_ = order.System{}.Sleep(context.Background(), pause)
 		got, err = t.client.Get(context.Background(), o.no)
 	}
-	return fmt.Errorf("pay order %s: it is %s: %w", o.no, got.State, err)
+	if err == nil {
+		err = errors.New("it is " + string(got.State))
+	}
+	return fmt.Errorf("pay order %s: %w", o.no, err)
 }
 
 func (t *traffic) refund(o *oldOrder) error {
