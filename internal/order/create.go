@@ -17,7 +17,7 @@ import (
 // An error is an *Error. With Outcome NotCommitted nothing was written; with
 // Unknown an order may exist, and the caller asks again with the same key.
 //
-// Cost without trouble: one transaction of four round trips in the home group.
+// Cost without trouble: one transaction of three round trips in the home group.
 // In trouble a try ends after CreateTimeout, and no try starts later than twice
 // that.
 func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
@@ -213,16 +213,7 @@ func (c *creation) order(no pay.OrderNo, g shard.GroupID) Order {
 func (c *creation) write(ctx context.Context, m *member, o Order) error {
 	hops := c.hops(o, c.plan.Above(m.ID()))
 	err := transact(ctx, m, func(tx Tx) error {
-		claim, last, err := tx.LockTag(ctx, o.No.Tag(), c.Key)
-		switch {
-		case err != nil:
-			return err
-		case claim.State != shard.TagOwned:
-			return &Fault{Outcome: NotCommitted, Err: ErrNotOwned}
-		case last >= c.attempt:
-			return ErrDuplicateKey
-		}
-		if err := tx.InsertOrder(ctx, o); err != nil {
+		if err := c.insert(ctx, tx, o); err != nil {
 			return err
 		}
 		if len(hops) > 0 {
@@ -243,6 +234,24 @@ func (c *creation) write(ctx context.Context, m *member, o Order) error {
 		}
 	}
 	return err
+}
+
+// insert writes the order in one round trip where nothing speaks against it, and else
+// finds out what does.
+func (c *creation) insert(ctx context.Context, tx Tx, o Order) error {
+	if done, err := tx.InsertOwned(ctx, o); done || err != nil {
+		return err
+	}
+	claim, last, err := tx.LockTag(ctx, o.No.Tag(), c.Key)
+	switch {
+	case err != nil:
+		return err
+	case claim.State != shard.TagOwned:
+		return &Fault{Outcome: NotCommitted, Err: ErrNotOwned}
+	case last >= c.attempt:
+		return ErrDuplicateKey
+	}
+	return tx.InsertOrder(ctx, o)
 }
 
 func (c *creation) hops(o Order, above []shard.GroupID) []Hop {

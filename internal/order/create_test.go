@@ -79,6 +79,14 @@ func (t *fakeTx) LockTag(_ context.Context, tag pay.Tag, key pay.Key) (shard.Cla
 	return shard.Claim{Tag: tag, Group: t.g.id, State: t.g.claim}, last, nil
 }
 
+func (t *fakeTx) InsertOwned(ctx context.Context, o Order) (bool, error) {
+	if claim, last, _ := t.LockTag(ctx, o.No.Tag(), o.Key); claim.State != shard.TagOwned || last > 0 {
+		return false, nil
+	}
+	err := t.InsertOrder(ctx, o)
+	return err == nil, err
+}
+
 func (t *fakeTx) InsertOrder(_ context.Context, o Order) error {
 	t.order = append(t.order, o)
 	if len(t.g.insert) > 0 {

@@ -224,7 +224,7 @@ func (e *Engine) heard(events []shard.Event) {
 	}
 }
 
-// transact runs one write transaction; f's first statement is LockTag.
+// transact runs one write transaction; f's first statement is LockTag or InsertOwned.
 func transact(ctx context.Context, g Group, f func(tx Tx) error) error {
 	tx, err := g.Begin(ctx)
 	if err != nil {

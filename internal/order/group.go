@@ -164,13 +164,18 @@ type Cursor struct {
 	No      pay.OrderNo
 }
 
-// Tx is one write transaction. Its first statement is always LockTag: it holds
-// the tag's row against a fence until the transaction ends (rule 9).
+// Tx is one write transaction. Its first statement is always LockTag or InsertOwned:
+// both hold the tag's row against a fence until the transaction ends (rule 9).
 type Tx interface {
 	// LockTag locks the tag's row in share mode and reads it, and says which
 	// attempt of the key is the last live one in this group, 0 for none. A tag
 	// without a row answers a zero Claim.
 	LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error)
+	// InsertOwned locks the tag of a new order like LockTag and writes the order like
+	// InsertOrder, in one round trip less than the two. It reports false, with nothing
+	// written, where something speaks against that: the tag is not owned, its changes
+	// are recorded for a move, or a live order of the key is there. LockTag tells which.
+	InsertOwned(ctx context.Context, o Order) (done bool, err error)
 	// InsertOrder writes the order and its outbox row.
 	InsertOrder(ctx context.Context, o Order) error
 	InsertHops(ctx context.Context, hops []Hop) error

@@ -149,6 +149,10 @@ func (f conditionFence) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (
 	return f.readTag(ctx, tag, key, false)
 }
 
+func (f conditionFence) InsertOwned(ctx context.Context, o order.Order) (bool, error) {
+	return f.insertOwned(ctx, o, false)
+}
+
 // hasty says that the move to PAYING was committed, whatever the group answered.
 type hasty struct {
 	*tx

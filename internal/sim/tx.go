@@ -54,36 +54,63 @@ func (t *tx) readTag(ctx context.Context, tag pay.Tag, key pay.Key, lock bool) (
 	return claim, last, err
 }
 
-func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
-	s := t.link.srv
-	if o.State == pay.Created {
-		s.truth.tried(t.link, o)
-	}
-	return t.call(ctx, func(s *server, r *request) bool {
-		if err := s.refusesRows(); err != nil {
-			if s.inserts != "" {
-				s.truth.insertFailed(t.link, o)
-			}
-			r.answer(err)
-			return false
+func (t *tx) InsertOwned(ctx context.Context, o order.Order) (done bool, err error) {
+	return t.insertOwned(ctx, o, true)
+}
+
+// insertOwned reads the tag's row under a lock or without.
+func (t *tx) insertOwned(ctx context.Context, o order.Order, lock bool) (done bool, err error) {
+	t.link.srv.truth.tried(t.link, o)
+	err = t.call(ctx, func(s *server, r *request) bool {
+		if done { // has looked already, and waited for a row's lock since
+			return t.insertRow(s, r, o)
 		}
-		wait, err := s.lock(t, lockName{no: o.No})
-		if !wait && err == nil && s.orders[o.No] == nil && o.State != pay.Void {
-			wait, err = s.lock(t, lockName{key: o.Key, attempt: o.Attempt})
-		}
-		if wait {
-			s.truth.waited(o)
+		tag := o.No.Tag()
+		if lock && !s.share(t, tag) {
 			return true
 		}
-		if err == nil {
-			err = s.duplicate(o)
+		row := s.tags[tag]
+		done = row != nil && row.claim.State == shard.TagOwned && len(s.live[o.Key]) == 0
+		if !done {
+			r.answer(nil)
+			return false
 		}
-		if err == nil {
-			t.insert(s, o)
+		return t.insertRow(s, r, o)
+	})
+	return done && err == nil, err
+}
+
+func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
+	if o.State == pay.Created {
+		t.link.srv.truth.tried(t.link, o)
+	}
+	return t.call(ctx, func(s *server, r *request) bool { return t.insertRow(s, r, o) })
+}
+
+func (t *tx) insertRow(s *server, r *request, o order.Order) (wait bool) {
+	if err := s.refusesRows(); err != nil {
+		if s.inserts != "" {
+			s.truth.insertFailed(t.link, o)
 		}
 		r.answer(err)
 		return false
-	})
+	}
+	wait, err := s.lock(t, lockName{no: o.No})
+	if !wait && err == nil && s.orders[o.No] == nil && o.State != pay.Void {
+		wait, err = s.lock(t, lockName{key: o.Key, attempt: o.Attempt})
+	}
+	if wait {
+		s.truth.waited(o)
+		return true
+	}
+	if err == nil {
+		err = s.duplicate(o)
+	}
+	if err == nil {
+		t.insert(s, o)
+	}
+	r.answer(err)
+	return false
 }
 
 func (s *server) refusesRows() error {

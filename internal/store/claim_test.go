@@ -24,6 +24,32 @@ func checkFenceWaitsForOpenWriters(t *testing.T, b *bed) {
 	if claim, _, err := writer.LockTag(ctx, 1, pay.Key{}); err != nil || claim.State != shard.TagOwned {
 		t.Fatalf("lock: %+v, %v", claim, err)
 	}
+	if err := writer.InsertOrder(ctx, newOrder(t, 1)); err != nil {
+		t.Fatal(err)
+	}
+	checkFenceWaitsFor(t, b, writer)
+}
+
+func TestFenceWaitsForAnOrderInOneStatement(t *testing.T) {
+	onEachKind(t, checkFenceWaitsForAnOrderInOneStatement)
+}
+
+func checkFenceWaitsForAnOrderInOneStatement(t *testing.T, b *bed) {
+	writer, err := b.group.Begin(b.ctx())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Rollback()
+	if done, err := writer.InsertOwned(b.ctx(), newOrder(t, 1)); !done || err != nil {
+		t.Fatalf("insert: %v, %v", done, err)
+	}
+	checkFenceWaitsFor(t, b, writer)
+}
+
+// checkFenceWaitsFor commits a writer that has written order 1.
+func checkFenceWaitsFor(t *testing.T, b *bed, writer order.Tx) {
+	t.Helper()
+	ctx := b.ctx()
 
 	fenced := make(chan error, 1)
 	go func() {
@@ -34,9 +60,6 @@ func checkFenceWaitsForOpenWriters(t *testing.T, b *bed) {
 	case err := <-fenced:
 		t.Fatalf("the fence is up while a writer is open: %v", err)
 	default:
-	}
-	if err := writer.InsertOrder(ctx, newOrder(t, 1)); err != nil {
-		t.Fatal(err)
 	}
 	if err := writer.Commit(ctx); err != nil {
 		t.Fatal(err)
@@ -54,6 +77,47 @@ func checkFenceWaitsForOpenWriters(t *testing.T, b *bed) {
 	claim, _, err := later.LockTag(ctx, 1, pay.Key{})
 	if want := (shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2}); err != nil || claim != want {
 		t.Errorf("a later writer sees %+v, %v, want %+v", claim, err, want)
+	}
+	if done, err := later.InsertOwned(ctx, newOrder(t, 2)); done || err != nil {
+		t.Errorf("a later writer wrote behind the fence: %v, %v", done, err)
+	}
+}
+
+func TestAnOrderInOneStatementWaitsForTheFence(t *testing.T) {
+	onEachKind(t, checkAnOrderInOneStatementWaitsForTheFence)
+}
+
+// checkAnOrderInOneStatementWaitsForTheFence: the tag as it was before the fence began
+// must not do, though it is what a plain read sees until the fence is committed.
+func checkAnOrderInOneStatementWaitsForTheFence(t *testing.T, b *bed) {
+	ctx := b.ctx()
+	fence, err := b.group.begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fence.Rollback()
+	if _, err := fence.exec(ctx, "fence tag 1", "UPDATE group_state SET state=? WHERE tag=1", shard.TagFenced); err != nil {
+		t.Fatal(err)
+	}
+	type outcome struct {
+		done bool
+		err  error
+	}
+	wrote := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		o.err = b.group.inTx(ctx, func(tx *tx) (err error) {
+			o.done, err = tx.InsertOwned(ctx, newOrder(t, 1))
+			return err
+		})
+		wrote <- o
+	}()
+	eventually(t, "the order waits for the fence", b.lockIsAwaited)
+	if err := fence.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-wrote; o.done || o.err != nil || b.count("orders") != 0 {
+		t.Errorf("done %v, %v, %d orders; want none behind the fence", o.done, o.err, b.count("orders"))
 	}
 }
 

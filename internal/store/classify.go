@@ -75,6 +75,8 @@ const (
 	errStatementTime   = 1969 // MariaDB
 	errSelectTime      = 3024 // MySQL
 	errNoSuchThread    = 1094
+	errNoPreparing     = 1295 // the server prepares no statements
+	errTooManyPrepared = 1461 // max_prepared_stmt_count
 	errTableExists     = 1050
 	errDuplicateColumn = 1060
 	errDuplicateIndex  = 1061

@@ -122,7 +122,7 @@ func Open(cfg Config, log *slog.Logger) (*Group, error) {
 }
 
 func (g *Group) openProber(n *node) (*prober, error) {
-	probes, err := g.openPool(g.cfg, n, n.dsn, g.cfg.IOTimeout, sparePool)
+	probes, err := g.openPool(g.cfg, n, n.dsn, g.cfg.IOTimeout, sparePool, false)
 	if err != nil {
 		return nil, err
 	}
@@ -141,16 +141,16 @@ func (g *Group) openNode(cfg Config, at Node, label string) (*node, error) {
 	n.addr = parsed.Addr
 	n.name += " " + n.addr
 	transactions, single := splitPool(cfg.Pool)
-	if n.db, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, single); err != nil {
+	if n.db, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, single, false); err != nil {
 		return nil, err
 	}
-	if n.tx, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, transactions, manualSQL); err != nil {
+	if n.tx, err = g.openPool(cfg, n, at.DSN, cfg.IOTimeout, transactions, true); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	if n.scan, err = g.openPool(cfg, n, at.DSN, scanTimeout, sparePool); err != nil {
+	if n.scan, err = g.openPool(cfg, n, at.DSN, scanTimeout, sparePool, false); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
-	if n.monitor, err = g.openPool(cfg, n, at.MonitorDSN, cfg.IOTimeout, sparePool); err != nil {
+	if n.monitor, err = g.openPool(cfg, n, at.MonitorDSN, cfg.IOTimeout, sparePool, false); err != nil {
 		return nil, errors.Join(err, n.close())
 	}
 	return n, nil
@@ -161,8 +161,8 @@ func splitPool(size int) (transactions, single int) {
 	return max(1, size-single), single
 }
 
-// openPool sets up a pool whose connections begin with the statements of first.
-func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size int, first ...string) (*sql.DB, error) {
+// openPool sets up a pool, for transactions or for statements that commit by themselves.
+func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size int, transactions bool) (*sql.DB, error) {
 	c, err := parseDSN(n.name, dsn)
 	if err != nil {
 		return nil, err
@@ -177,7 +177,7 @@ func (g *Group) openPool(cfg Config, n *node, dsn string, io time.Duration, size
 	if err != nil {
 		return nil, errDSN(n.name)
 	}
-	db := sql.OpenDB(&connector{Connector: inner, node: n.name, uid: &n.uid, first: first})
+	db := sql.OpenDB(&connector{Connector: inner, node: n.name, uid: &n.uid, transactions: transactions})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	return db, nil

@@ -38,11 +38,12 @@ type connector struct {
 	driver.Connector
 	node string
 	uid  *atomic.Pointer[string] // nil inside where any server will do
-	// first are statements of this pool, after those of every connection.
-	first []string
+	// transactions: nothing commits by itself (manualSQL), and hot statements are kept
+	// prepared.
+	transactions bool
 }
 
-// Connect costs two round trips more than the driver's own, and one for each of first.
+// Connect costs two round trips more than the driver's own, and one where it is for transactions.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
@@ -51,6 +52,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.setUp(ctx, conn); err != nil {
 		_ = conn.Close() // the reason to close it is the better error
 		return nil, err
+	}
+	if able, ok := conn.(driverConn); ok && c.transactions {
+		return &hotConn{driverConn: able, prepared: map[string]hotStatement{}}, nil
 	}
 	return conn, nil
 }
@@ -68,10 +72,8 @@ func (c *connector) setUp(ctx context.Context, conn driver.Conn) error {
 			return anotherServer(c.node, *want, got)
 		}
 	}
-	for _, statement := range c.first {
-		if err := execOn(ctx, conn, statement); err != nil {
-			return err
-		}
+	if c.transactions {
+		return execOn(ctx, conn, manualSQL)
 	}
 	return nil
 }

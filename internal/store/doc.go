@@ -16,8 +16,8 @@
 // no statement asks the server for its clock.
 //
 // A fence works by locks, not by conditions. Every write transaction first reads
-// its tag's row in share mode and so holds it until it ends; SetClaim updates the
-// row and thereby waits for all of them. Under READ COMMITTED a condition in the
-// write itself (WHERE EXISTS ...) would read the row, go on, and let the fence
-// commit in between.
+// its tag's row in share mode (LockTag, or InsertOwned on its way) and so holds it until
+// it ends; SetClaim updates the row and thereby waits for all of them. Under READ
+// COMMITTED a mere condition in the write itself (WHERE EXISTS ...) would read the row,
+// go on, and let the fence commit in between.
 package store

@@ -25,8 +25,8 @@ type tx struct {
 	node  *node
 	group shard.GroupID
 	conn  *sql.Conn // nil once the transaction has ended
-	tag   pay.Tag   // locked by LockTag
-	// locked are all tags that LockTag locked, tag the last of them.
+	tag   pay.Tag   // locked by LockTag or InsertOwned
+	// locked are all tags that they locked, tag the last of them.
 	locked []pay.Tag
 	// recorded are the tags among them whose changes are recorded for a move.
 	recorded []pay.Tag
@@ -135,14 +135,16 @@ func (t *tx) exec(ctx context.Context, doing, query string, args ...any) (int64,
 	return n, t.fail(doing, err)
 }
 
+const lockTagSQL = `SELECT s.state, s.epoch, s.recording, ` + selfCommits + `,
+  (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
+FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`
+
 // LockTag is the fence, see the package comment, and the look for an earlier
 // attempt of the key, in one round trip.
 func (t *tx) LockTag(ctx context.Context, tag pay.Tag, key pay.Key) (claim shard.Claim, lastAttempt int, err error) {
 	var last sql.NullInt64
 	var recorded, alone bool
-	err = t.conn.QueryRowContext(ctx, `SELECT s.state, s.epoch, s.recording, `+selfCommits+`,
-  (SELECT MAX(o.attempt) FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1)
-FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key.MerchantOrderNo, tag).
+	err = t.conn.QueryRowContext(ctx, lockTagSQL, key.MerchantID, key.MerchantOrderNo, tag).
 		Scan(&claim.State, &claim.Epoch, &recorded, &alone, &last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shard.Claim{}, 0, nil
@@ -163,21 +165,52 @@ FROM group_state s WHERE s.tag=? /*! LOCK IN SHARE MODE */`, key.MerchantID, key
 
 var errSelfCommits = errors.New("the session commits each statement by itself though it was set not to; point the dsn at the server, not at a proxy that shares its sessions")
 
-const insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const (
+	orderValues    = `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?`
+	insertOrderSQL = `INSERT INTO orders (` + orderColumns + `, tag, live) VALUES (` + orderValues + `)`
+
+	// insertOwnedSQL holds the tag's row as LockTag does: its lock is what makes a
+	// fence wait, its conditions alone would not. recording=0 stays true under the lock.
+	insertOwnedSQL = `INSERT INTO orders (` + orderColumns + `, tag, live) SELECT ` + orderValues + ` FROM group_state s
+WHERE s.tag=? AND s.state='owned' AND s.recording=0 AND ` + selfCommits + `=0
+  AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.merchant_id=? AND o.merchant_order_no=? AND o.live=1) /*! LOCK IN SHARE MODE */`
+)
+
+// InsertOwned is what nearly every create comes down to: the fence, the look for an
+// earlier attempt and the order in one round trip, and its outbox row in another.
+func (t *tx) InsertOwned(ctx context.Context, o order.Order) (done bool, err error) {
+	args := append(orderArgs(o), o.No.Tag(), o.Key.MerchantID, o.Key.MerchantOrderNo)
+	n, err := t.exec(ctx, fmt.Sprintf("insert order %s", o.No), insertOwnedSQL, args...)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	t.tag, t.locked = o.No.Tag(), append(t.locked, o.No.Tag())
+	err = t.recordInsert(ctx, o)
+	return err == nil, err
+}
 
 // InsertOrder writes the order, live unless it is VOID, and its outbox row.
 func (t *tx) InsertOrder(ctx context.Context, o order.Order) error {
 	t.touch(o.No)
-	_, err := t.exec(ctx, fmt.Sprintf("insert order %s", o.No), insertOrderSQL,
+	if _, err := t.exec(ctx, fmt.Sprintf("insert order %s", o.No), insertOrderSQL, orderArgs(o)...); err != nil {
+		return err
+	}
+	return t.recordInsert(ctx, o)
+}
+
+// orderArgs are orderValues.
+func orderArgs(o order.Order) []any {
+	return []any{
 		o.No.String(), o.Key.MerchantID, o.Key.MerchantOrderNo, o.Attempt, o.State, o.Amount, o.Refunded,
 		o.Channel, o.Account, o.ChannelTradeNo, o.TerminalID, o.Subject,
 		toMS(o.Created), toMS(o.PaidAt), toMS(o.Updated), o.TwinOf.String(), o.Shadow, o.Version, o.OpID,
 		o.RiskDouble, toMS(o.SendBy), toMS(o.Due), o.Tries,
-		o.No.Tag(), live(o.State))
-	if err != nil {
-		return err
+		o.No.Tag(), live(o.State),
 	}
+}
+
+// recordInsert writes the outbox row of an order that is new.
+func (t *tx) recordInsert(ctx context.Context, o order.Order) error {
 	by := pay.ByCreate
 	if o.State == pay.Void { // a tombstone
 		by = pay.ByResolver
@@ -243,11 +276,13 @@ func tuples(rows, columns int) string {
 // comment, has one writer anyway.
 const forUpdate = ` /*! FOR UPDATE */`
 
+const lockOrderSQL = `SELECT ` + orderColumns + ` FROM orders WHERE order_no=?` + forUpdate
+
 // LockOrder reads an order and locks its row until the transaction ends. A row
 // whose commit waits for a replica is invisible to a plain read; this one waits
 // for it.
 func (t *tx) LockOrder(ctx context.Context, no pay.OrderNo) (order.Order, error) {
-	o, err := scanOrder(t.conn.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_no=?`+forUpdate, no.String()), t.group)
+	o, err := scanOrder(t.conn.QueryRowContext(ctx, lockOrderSQL, no.String()), t.group)
 	if errors.Is(err, sql.ErrNoRows) {
 		return order.Order{}, notFound(no, t.node.name)
 	}

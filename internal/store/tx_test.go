@@ -239,6 +239,9 @@ func checkASessionThatCommitsByItselfIsRefused(t *testing.T, b *bed) {
 	if !errors.As(err, &fault) || fault.Outcome != order.NotCommitted || !errors.Is(err, errSelfCommits) {
 		t.Errorf("got %v, want a refusal before anything is written", err)
 	}
+	if done, err := begun.InsertOwned(b.ctx(), newOrder(t, 1)); done || err != nil || b.count("orders") != 0 {
+		t.Errorf("in one statement: %v, %v, %d orders; want none", done, err, b.count("orders"))
+	}
 	begun.Rollback()
 	b.insert(newOrder(t, 1)) // on another connection
 }
@@ -375,6 +378,114 @@ func checkLockTagReadsClaimAndAttempt(t *testing.T, b *bed) {
 	}
 }
 
+func TestInsertOwned(t *testing.T) { onEachKind(t, checkInsertOwned) }
+
+// checkInsertOwned: what is written is what LockTag and InsertOrder write, and nothing
+// is where LockTag would have said no.
+func checkInsertOwned(t *testing.T, b *bed) {
+	ctx := b.ctx()
+	put := func(o order.Order) (done bool, err error) {
+		err = b.group.inTx(ctx, func(tx *tx) (err error) {
+			done, err = tx.InsertOwned(ctx, o)
+			return err
+		})
+		return done, err
+	}
+	slow, quick := newOrder(t, 1), newOrder(t, 2)
+	b.insert(slow)
+	if done, err := put(quick); !done || err != nil {
+		t.Fatalf("a new order: %v, %v", done, err)
+	}
+	got, want := b.find(quick.No), b.find(slow.No)
+	want.No, want.Key, want.OpID = got.No, got.Key, got.OpID
+	if diff := cmp.Diff(want, got, compareNumbers); diff != "" {
+		t.Errorf("the two ways differ (-in two, +in one):\n%s", diff)
+	}
+	moves, err := b.group.Moves(ctx, quick.No)
+	if err != nil || len(moves) != 1 || moves[0].To != pay.Created || moves[0].By != pay.ByCreate {
+		t.Errorf("moves %+v, %v; want the creation alone", moves, err)
+	}
+
+	again := newOrder(t, 3)
+	again.Key = quick.Key
+	if done, err := put(again); done || err != nil {
+		t.Errorf("a key that is there: %v, %v; want LockTag to be asked", done, err)
+	}
+	later := again
+	later.Attempt = 2
+	if done, err := put(later); done || err != nil {
+		t.Errorf("a further attempt: %v, %v; want LockTag to be asked", done, err)
+	}
+	same := newOrder(t, 4)
+	same.No = quick.No
+	if _, err := put(same); !errors.Is(err, order.ErrDuplicateNo) {
+		t.Errorf("a number that is there: %v", err)
+	}
+	elsewhere := newOrder(t, 5)
+	elsewhere.No, err = pay.NewOrderNo(t0, 7, 5, 9, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := put(elsewhere); done || err != nil {
+		t.Errorf("a tag without a row: %v, %v", done, err)
+	}
+	err = b.group.inTx(ctx, func(tx *tx) error {
+		_, err := tx.exec(ctx, "record tag 1", "UPDATE group_state SET recording=1")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := put(newOrder(t, 6)); done || err != nil {
+		t.Errorf("a recorded tag: %v, %v; want LockTag, which records", done, err)
+	}
+	if n := b.count("orders"); n != 2 {
+		t.Errorf("%d orders, want 2", n)
+	}
+}
+
+// TestOwnedIsWhatTheStatementSays holds the text of insertOwnedSQL against the state's
+// name.
+func TestOwnedIsWhatTheStatementSays(t *testing.T) {
+	if want := fmt.Sprintf("s.state='%s'", shard.TagOwned); !strings.Contains(insertOwnedSQL, want) {
+		t.Errorf("the statement does not say %q:\n%s", want, insertOwnedSQL)
+	}
+}
+
+// TestHotStatementsAreParsedOnce also sees that each of them is one that is used.
+func TestHotStatementsAreParsedOnce(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	b.group.primary().tx.SetMaxOpenConns(1)
+	before := b.status("Com_stmt_prepare")
+	for i := range 3 {
+		err := b.group.inTx(ctx, func(tx *tx) error {
+			o := newOrder(t, i)
+			done, err := tx.InsertOwned(ctx, o)
+			if !done || err != nil {
+				return fmt.Errorf("insert: %v, %w", done, err)
+			}
+			if _, _, err = tx.LockTag(ctx, 1, o.Key); err != nil {
+				return err
+			}
+			if o, err = tx.LockOrder(ctx, o.No); err != nil {
+				return err
+			}
+			done, err = tx.Move(ctx, o, o, order.Move{OrderNo: o.No, Version: 2, From: pay.Created, To: pay.Created, By: pay.ByPay, OpID: "op", At: t0})
+			if !done {
+				return fmt.Errorf("moved: %v, %w", done, err)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.status("Com_stmt_prepare") - before; n != len(hot) {
+		t.Errorf("%d statements were parsed on one connection, want each of the %d hot ones once", n, len(hot))
+	}
+}
+
 func TestLockOrderWaitsForAnotherWriter(t *testing.T) {
 	onEachKind(t, checkLockOrderWaitsForAnotherWriter)
 }
@@ -416,12 +527,16 @@ func checkLockOrderWaitsForAnotherWriter(t *testing.T, b *bed) {
 // lockIsAwaited reports whether a transaction waits for a row lock.
 func (b *bed) lockIsAwaited() bool {
 	b.t.Helper()
-	var name string
-	var n int
-	if err := b.root(0).QueryRowContext(b.ctx(), "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").Scan(&name, &n); err != nil {
+	return b.status("Innodb_row_lock_current_waits") > 0
+}
+
+// status is one of the primary's counts.
+func (b *bed) status(name string) (n int) {
+	b.t.Helper()
+	if err := b.root(0).QueryRowContext(b.ctx(), "SHOW GLOBAL STATUS LIKE '"+name+"'").Scan(&name, &n); err != nil {
 		b.t.Fatal(err)
 	}
-	return n > 0
+	return n
 }
 
 // BenchmarkCreateTx is one create as the engine writes it: lock, order, outbox,
