@@ -21,8 +21,9 @@ const (
 
 // dueLoop carries on what has come due in one group: open payments and revokes,
 // refunds, tasks, unsent orders that are too old, answers that wait for their group.
-// Whichever instance comes first does it; the others lose the compare-and-set. Each
-// group has a loop of its own, so that one that hangs holds up nobody.
+// Whichever instance comes first does it (see turn); the others lose the
+// compare-and-set. Each group has a loop of its own, so that one that hangs holds up
+// nobody.
 func (e *Engine) dueLoop(ctx context.Context, m *member) {
 	for ctx.Err() == nil {
 		_ = e.env.Sleep(ctx, dueEvery) // the loop looks at the context itself
@@ -68,7 +69,7 @@ func (e *Engine) dueOrders(ctx context.Context, m *member) error {
 		return nil
 	}
 	due, err := dueList(ctx, e, func(ctx context.Context) ([]Order, error) {
-		return m.DueOrders(ctx, DueQuery{Now: e.env.Now(), States: dueStates, Channels: e.channelNames(), Limit: dueBatch})
+		return m.DueOrders(ctx, DueQuery{Now: e.dueSince(m), States: dueStates, Channels: e.channelNames(), Limit: dueBatch})
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if err := e.orderDue(ctx, due[i]); err != nil && !isMoved(err) {
@@ -105,7 +106,7 @@ func (e *Engine) orderDue(ctx context.Context, listed Order) error {
 
 func (e *Engine) dueRefunds(ctx context.Context, m *member) error {
 	due, err := dueList(ctx, e, func(ctx context.Context) ([]Refund, error) {
-		return m.DueRefunds(ctx, e.env.Now(), dueBatch)
+		return m.DueRefunds(ctx, e.dueSince(m), dueBatch)
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if err := e.refundDue(ctx, due[i]); err != nil && !isMoved(err) {
@@ -157,7 +158,7 @@ func (e *Engine) ownChannel(ctx context.Context, no pay.OrderNo) (Channel, bool,
 
 func (e *Engine) dueTasks(ctx context.Context, m *member) error {
 	due, err := dueList(ctx, e, func(ctx context.Context) ([]Task, error) {
-		return m.DueTasks(ctx, e.env.Now(), dueBatch)
+		return m.DueTasks(ctx, e.dueSince(m), dueBatch)
 	})
 	e.each(ctx, len(due), func(ctx context.Context, i int) {
 		if due[i].Kind != TaskMoneyBack {
@@ -178,7 +179,7 @@ func (e *Engine) dueTasks(ctx context.Context, m *member) error {
 // transaction.
 func (e *Engine) expire(ctx context.Context, m *member) error {
 	due, err := dueList(ctx, e, func(ctx context.Context) ([]Order, error) {
-		return m.DueOrders(ctx, DueQuery{Now: e.env.Now(), States: []pay.State{pay.Created}, Limit: expireBatch})
+		return m.DueOrders(ctx, DueQuery{Now: e.dueSince(m), States: []pay.State{pay.Created}, Limit: expireBatch})
 	})
 	byTag := map[pay.Tag][]pay.OrderNo{}
 	for _, o := range due {

@@ -46,6 +46,8 @@ type Group interface {
 	// has moved.
 	Find(ctx context.Context, no pay.OrderNo, down bool) (Order, error)
 
+	// Backlog says what of the following lists has anything in it.
+	Backlog(ctx context.Context, q BacklogQuery) (Backlog, error)
 	// Doubts lists open doubts about tries in the group old, oldest first. This list and
 	// all that follow leave out what belongs to tags that have moved: the group that owns
 	// them lists it.

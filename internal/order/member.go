@@ -18,6 +18,7 @@ type member struct {
 	answers bool         // the primary gave that info when it was last asked
 	ledger  time.Time    // when the hop ledger was last read
 	back    time.Time    // since when the group takes orders; zero while it does not
+	ahead   int          // instances that go first, when it was last asked
 
 	refused  error     // why the group was not taken as a new one; of the watch loop alone
 	followed time.Time // when another primary was last looked for; of the watch loop alone
@@ -54,6 +55,18 @@ func (m *member) lastLease() (l Lease, ok bool) {
 		return m.lease, true
 	}
 	return m.left, m.left != Lease{}
+}
+
+func (m *member) setAhead(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = n
+}
+
+func (m *member) aheadOfUs() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ahead
 }
 
 func (m *member) raiseHigh(high int64) {

@@ -15,11 +15,11 @@ import (
 const tombstoneOp = "tombstone-"
 
 // resolveDoubts settles the doubts that the holder keeps about tries in another
-// group, and returns what is left open.
+// group, as far as they were there before, and returns what is left open.
 //
 // The doubted number says where to look: old is where it was tried, and its tag may
 // have moved since.
-func (e *Engine) resolveDoubts(ctx context.Context, holder *member, old shard.GroupID) (open Open) {
+func (e *Engine) resolveDoubts(ctx context.Context, holder *member, old shard.GroupID, before time.Time) (open Open) {
 	ctx, cancel := e.env.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	doubts, err := holder.Doubts(ctx, old, settleBatch)
@@ -28,6 +28,9 @@ func (e *Engine) resolveDoubts(ctx context.Context, holder *member, old shard.Gr
 		return Open{Failed: 1}
 	}
 	for _, d := range doubts {
+		if d.Created.After(before) {
+			break // and so are those that follow
+		}
 		m, err := e.ownerOf(d.OrderNo)
 		if err != nil || e.out(m) {
 			open.Waiting++

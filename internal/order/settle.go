@@ -22,7 +22,7 @@ func (e *Engine) settleLoop(ctx context.Context) {
 	for ctx.Err() == nil {
 		_ = e.env.Sleep(ctx, settleEvery) // the loop looks at the context itself
 		if ctx.Err() == nil {
-			e.settle(ctx, e.env.Now())
+			e.settle(ctx, e.env.Now(), true)
 		}
 	}
 }
@@ -49,24 +49,39 @@ func (o *Open) add(other Open) {
 // returns what is left. A caller that wants all of them settled calls again.
 func (e *Engine) Settle(ctx context.Context) Open {
 	const always = 1 << 62 / int64(time.Millisecond)
-	return e.settle(ctx, time.UnixMilli(always))
+	return e.settle(ctx, time.UnixMilli(always), false)
 }
 
-func (e *Engine) settle(ctx context.Context, due time.Time) (open Open) {
+// settle works on what is due, or in turn, on what those ahead have left of it.
+func (e *Engine) settle(ctx context.Context, due time.Time, inTurn bool) (open Open) {
 	for _, holder := range e.members {
 		if e.out(holder) {
 			open.Waiting++ // what it holds cannot be read
 			continue
 		}
-		// The holder too: with a tag that moved here there may have come what is about
-		// this very group.
+		backlog, err := e.backlog(ctx, holder, due)
+		if err != nil {
+			e.log.Warn("backlog not read", logGroup, holder.ID(), logErr, err)
+			open.Failed++
+			continue
+		}
+		before := due
+		if inTurn {
+			before = e.dueSince(holder)
+		}
+		// About the holder too: with a tag that moved here there may have come what is
+		// about this very group.
 		for _, other := range e.everyGroup() {
 			if ctx.Err() != nil {
 				open.Failed++
 				return open
 			}
-			open.add(e.resolveDoubts(ctx, holder, other))
-			open.add(e.sweepHops(ctx, holder, other, due))
+			if since, any := backlog.Doubts[other]; any && !since.After(before) {
+				open.add(e.resolveDoubts(ctx, holder, other, before))
+			}
+			if since, any := backlog.Hops[other]; any && !since.After(before) {
+				open.add(e.sweepHops(ctx, holder, other, before))
+			}
 		}
 	}
 	return open

@@ -248,7 +248,7 @@ func (s *shop) lapse(what string, ok func() bool) {
 	s.t.Helper()
 	turns := 0
 	eventually(s.t, what, func() bool {
-		if turns++; turns%8 == 0 {
+		if turns++; turns%4 == 0 {
 			s.bed.clock.forward(time.Second)
 		}
 		return ok()

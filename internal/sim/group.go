@@ -235,6 +235,35 @@ func (l *link) Find(ctx context.Context, no pay.OrderNo, down bool) (o order.Ord
 	return o, err
 }
 
+func (l *link) Backlog(ctx context.Context, q order.BacklogQuery) (b order.Backlog, err error) {
+	err = l.read(ctx, func(s *server) {
+		b = order.Backlog{Doubts: map[shard.GroupID]time.Time{}, Hops: map[shard.GroupID]time.Time{}}
+		oldest := func(in map[shard.GroupID]time.Time, about shard.GroupID, at time.Time) {
+			if first, any := in[about]; slices.Contains(q.About, about) && (!any || at.Before(first)) {
+				in[about] = at
+			}
+		}
+		for _, d := range s.doubts {
+			if d.how == "" {
+				oldest(b.Doubts, d.OldGroup, d.Created)
+			}
+		}
+		for above, hops := range s.hops {
+			for _, h := range hops {
+				if !h.Due.After(q.Due) {
+					oldest(b.Hops, above, h.Due)
+				}
+			}
+		}
+		for slot, row := range s.slots {
+			if slot < q.Slot && row.until.After(q.Now) {
+				b.Ahead++
+			}
+		}
+	})
+	return b, err
+}
+
 func (l *link) Doubts(ctx context.Context, old shard.GroupID, limit int) (doubts []order.Doubt, err error) {
 	err = l.read(ctx, func(s *server) {
 		doubts = nil

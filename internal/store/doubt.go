@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,6 +62,41 @@ func (g *Group) SettleDoubt(ctx context.Context, d order.Doubt, how order.Settle
 func (g *Group) OpenDoubts(ctx context.Context) (n int, err error) {
 	err = g.primary().db.QueryRowContext(ctx, "SELECT COUNT(*) FROM doubts WHERE settled_ms=0 AND "+ofOwnTags).Scan(&n)
 	return n, g.primary().fail("count open doubts", err, beforeCommit)
+}
+
+// Backlog asks for everything in one statement. Each part reads one entry of an index.
+func (g *Group) Backlog(ctx context.Context, q order.BacklogQuery) (order.Backlog, error) {
+	b := order.Backlog{Doubts: map[shard.GroupID]time.Time{}, Hops: map[shard.GroupID]time.Time{}}
+	const doing = "read what is to be settled"
+	// MIN gives each part a row also where there is nothing.
+	query, args := "SELECT 0, 0, COUNT(*) FROM instances WHERE slot<? AND until_ms>?", []any{q.Slot, toMS(q.Now)}
+	for _, about := range q.About {
+		query += " UNION ALL SELECT 1, ?, MIN(created_ms) FROM doubts WHERE old_group=? AND settled_ms=0" +
+			" UNION ALL SELECT 2, ?, MIN(due_ms) FROM hops WHERE above_group=? AND closed=0 AND due_ms<=?"
+		args = append(args, about, about, about, about, toMS(q.Due))
+	}
+	rows, err := g.primary().db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return b, g.primary().fail(doing, err, beforeCommit)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var part int
+		var about shard.GroupID
+		var value sql.NullInt64
+		if err := rows.Scan(&part, &about, &value); err != nil {
+			return b, g.primary().fail(doing, err, beforeCommit)
+		}
+		switch {
+		case part == 0:
+			b.Ahead = int(value.Int64)
+		case value.Valid && part == 1:
+			b.Doubts[about] = fromMS(value.Int64)
+		case value.Valid:
+			b.Hops[about] = fromMS(value.Int64)
+		}
+	}
+	return b, g.primary().fail(doing, rows.Err(), beforeCommit)
 }
 
 // Hops lists open hops past a group whose time has come, by order number.

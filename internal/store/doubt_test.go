@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +10,7 @@ import (
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
+	"paytool/internal/shard"
 )
 
 func TestDoubts(t *testing.T) { onEachKind(t, checkDoubts) }
@@ -114,5 +117,67 @@ func checkHops(t *testing.T, b *bed) {
 	since, err := b.group.HopsSince(ctx, t0.Add(5*time.Second), 3)
 	if err != nil || len(since) != 3 || !since[0].Created.Equal(t0.Add(5*time.Second)) || !since[2].Created.Equal(t0.Add(6*time.Second)) {
 		t.Errorf("three of the four hops of the last two seconds: %+v, %v", since, err)
+	}
+}
+
+func TestBacklog(t *testing.T) { onEachKind(t, checkBacklog) }
+
+func checkBacklog(t *testing.T, b *bed) {
+	ctx := b.ctx()
+	ask := func(q order.BacklogQuery) order.Backlog {
+		t.Helper()
+		got, err := b.group.Backlog(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	query := order.BacklogQuery{About: []shard.GroupID{2, 3, 77}, Slot: 40, Now: t0, Due: t0}
+	none := order.Backlog{Doubts: map[shard.GroupID]time.Time{}, Hops: map[shard.GroupID]time.Time{}}
+	if diff := cmp.Diff(none, ask(query)); diff != "" {
+		t.Errorf("of nothing (-want +got):\n%s", diff)
+	}
+
+	key := pay.Key{MerchantID: "m1", MerchantOrderNo: "k1"}
+	err := write(ctx, b.group, func(tx order.Tx) error {
+		var hops []order.Hop
+		var doubts []order.Doubt
+		for i := range 3 {
+			at := t0.Add(time.Duration(i-2) * time.Second) // 2 s ago, 1 s ago, now
+			hops = append(hops, order.Hop{OrderNo: number(t, i), Above: 2, Key: key, Attempt: 1, Created: at, Due: at},
+				order.Hop{OrderNo: number(t, i), Above: 3, Key: key, Attempt: 1, Created: at, Due: t0.Add(time.Hour)},
+				order.Hop{OrderNo: number(t, i), Above: 9, Key: key, Attempt: 1, Created: at, Due: at})
+			doubts = append(doubts, order.Doubt{OrderNo: number(t, 10+i), OldGroup: 77, Key: key, Attempt: 1, Winner: number(t, i), Created: at})
+		}
+		return errors.Join(tx.InsertHops(ctx, hops), tx.InsertDoubts(ctx, doubts))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for slot, until := range map[int]time.Time{7: t0.Add(time.Second), 39: t0.Add(time.Second), 12: t0, 41: t0.Add(time.Minute)} {
+		if _, err := b.group.Lease(ctx, fmt.Sprintf("holder %d", slot), "", slot, t0.Add(-time.Minute), until); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := order.Backlog{Ahead: 2, // 7 and 39; the lease of 12 has ended
+		Doubts: map[shard.GroupID]time.Time{77: t0.Add(-2 * time.Second)}, Hops: map[shard.GroupID]time.Time{2: t0.Add(-2 * time.Second)}}
+	if diff := cmp.Diff(want, ask(query)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	query.Due = t0.Add(time.Hour)
+	want.Hops[3] = t0.Add(time.Hour)
+	if diff := cmp.Diff(want, ask(query)); diff != "" {
+		t.Errorf("what is due in an hour as well (-want +got):\n%s", diff)
+	}
+
+	if err := b.group.SettleDoubt(ctx, order.Doubt{OrderNo: number(t, 10), Winner: number(t, 0)}, order.Tombstoned, t0); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.group.AskedHops(ctx, 2, []pay.OrderNo{number(t, 0)}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	want.Doubts[77], want.Hops[2] = t0.Add(-time.Second), t0.Add(-time.Second)
+	if diff := cmp.Diff(want, ask(query)); diff != "" {
+		t.Errorf("once the oldest are settled (-want +got):\n%s", diff)
 	}
 }
