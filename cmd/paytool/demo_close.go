@@ -52,10 +52,7 @@ func (d *demo) closeDay(ctx context.Context, result *demoResult) error {
 	d.say("the day is closed: our entries are held against the channel's bill")
 	at := func(name string) string { return filepath.Join(d.dir, name) }
 	result.Export.File = at("ours-" + date + ".csv")
-	if err := whole.Write(result.Export.File, func(w io.Writer) (err error) {
-		result.Export.exportSums, err = d.engine.export(ctx, w, order.EntryQuery{From: day, To: day.AddDate(0, 0, 1)})
-		return err
-	}); err != nil {
+	if result.Export.exportSums, err = d.engine.exportFile(ctx, result.Export.File, order.EntryQuery{From: day, To: day.AddDate(0, 0, 1)}); err != nil {
 		return err
 	}
 	c := &result.Close

@@ -55,11 +55,8 @@ func runOrderExport(ctx context.Context, a *app, o exportOptions) error {
 			_, err := e.export(ctx, a.out, o.query(from))
 			return err
 		}
-		var sums exportSums
-		if err := whole.Write(o.file, func(w io.Writer) (err error) {
-			sums, err = e.export(ctx, w, o.query(from))
-			return err
-		}); err != nil {
+		sums, err := e.exportFile(ctx, o.file, o.query(from))
+		if err != nil {
 			return err
 		}
 		return a.show(sums, func(w io.Writer) error {
@@ -82,6 +79,30 @@ type exportSums struct {
 	RevokeFen pay.Fen `json:"revoke_fen"`
 	// Sources say which node served each group.
 	Sources []order.Source `json:"sources"`
+}
+
+// steadyTries are more than there are switches in the time of one reading.
+const steadyTries = 5
+
+// steady reads again, from the beginning, where tags moved meanwhile.
+func steady(read func() error) (err error) {
+	for range steadyTries {
+		if err = read(); !errors.Is(err, order.ErrTagsMoving) {
+			return err
+		}
+	}
+	return err
+}
+
+// exportFile writes a file as a whole, or none.
+func (e *engine) exportFile(ctx context.Context, path string, q order.EntryQuery) (sums exportSums, err error) {
+	err = steady(func() error {
+		return whole.Write(path, func(w io.Writer) (err error) {
+			sums, err = e.export(ctx, w, q)
+			return err
+		})
+	})
+	return sums, err
 }
 
 func (e *engine) export(ctx context.Context, out io.Writer, q order.EntryQuery) (sums exportSums, err error) {

@@ -59,12 +59,17 @@ func (r *reconApp) internal(ctx context.Context, days []string, shadow bool) err
 	}
 	return r.withEngine(ctx, func(e *engine) error {
 		e.Refresh(ctx)
-		found := []order.Finding{}
-		audit, err := e.Audit(ctx, order.DossierQuery{From: from, To: to.AddDate(0, 0, 1), Shadow: shadow}, func(f order.Finding) error {
-			if len(found) < maxFindings {
-				found = append(found, f)
-			}
-			return nil
+		var found []order.Finding
+		var audit order.AuditReport
+		err := steady(func() (err error) {
+			found = []order.Finding{}
+			audit, err = e.Audit(ctx, order.DossierQuery{From: from, To: to.AddDate(0, 0, 1), Shadow: shadow}, func(f order.Finding) error {
+				if len(found) < maxFindings {
+					found = append(found, f)
+				}
+				return nil
+			})
+			return err
 		})
 		if err != nil {
 			return err

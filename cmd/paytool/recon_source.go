@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +16,6 @@ import (
 	"paytool/internal/order"
 	"paytool/internal/pay"
 	"paytool/internal/recon/daily"
-	"paytool/internal/whole"
 )
 
 // fileSource has the bills by name.
@@ -183,10 +181,8 @@ func (x ourExport) read(ctx context.Context, a daily.Account, date string, recor
 	fresh := path + ".new"
 	err = x.recon.withEngine(ctx, func(e *engine) error {
 		e.Refresh(ctx)
-		return whole.Write(fresh, func(w io.Writer) error {
-			_, err := e.export(ctx, w, q)
-			return err
-		})
+		_, err := e.exportFile(ctx, fresh, q)
+		return err
 	})
 	if err == nil && x.keep {
 		err = keepBeside(path)

@@ -33,8 +33,8 @@ type Source struct {
 // called by one goroutine at a time. Entries have no order. The sources say which
 // node served each group, sorted by group.
 //
-// It fails, naming the group, when one cannot be read, and when a tag moved from one
-// group to another meanwhile: a book with a hole would look like missing money. What
+// It fails, naming the group, when one cannot be read, and with ErrTagsMoving when a tag
+// moved from one group to another meanwhile: a book with a hole would look like missing money. What
 // was yielded until then is worth nothing.
 func (e *Engine) Entries(ctx context.Context, q EntryQuery, yield func(pay.Entry) error) ([]Source, error) {
 	return readEach(ctx, e, "read the entries", yield, func(ctx context.Context, m *member, yield func(pay.Entry) error) (Source, error) {
@@ -74,7 +74,9 @@ func readEach[T any](ctx context.Context, e *Engine, doing string, yield func(T)
 	return sources, nil
 }
 
-var errTagsMoving = errors.New("tags were moved from group to group meanwhile; try again")
+// ErrTagsMoving: a tag was moved from one group to another while both were read. What
+// was read is worth nothing; reading again is all it takes.
+var ErrTagsMoving = errors.New("tags were moved from group to group meanwhile; try again")
 
 // oneOwner wants each tag to be owned by exactly one of the groups as they were
 // read. They are not read at the same moment: of a tag that moved in between, both
@@ -101,5 +103,5 @@ func oneOwner(sources []Source) error {
 		return nil
 	}
 	tag := slices.MinFunc(wrong, func(a, b pay.Tag) int { return cmp.Compare(a, b) })
-	return fmt.Errorf("tag %d is owned by groups %v: %w", tag, owners[tag], errTagsMoving)
+	return fmt.Errorf("tag %d is owned by groups %v: %w", tag, owners[tag], ErrTagsMoving)
 }

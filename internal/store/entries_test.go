@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,10 +132,23 @@ func TestEntriesWhileATagMoves(t *testing.T) { onEachKind(t, checkEntriesWhileAT
 func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 	want := b.bookEntries()
 	b.exec(0, "INSERT INTO "+b.schema+"group_state (tag, state, epoch) VALUES (3, ?, 2)", shard.TagFenced)
-	if _, err := b.entries(b.ctx()); !errors.Is(err, errFenced) {
-		t.Errorf("a tag is fenced: %v", err)
-	}
+	b.within(2*fenceLook, func(ctx context.Context) {
+		if _, err := b.entries(ctx); !errors.Is(err, errFenced) {
+			t.Errorf("a tag is fenced: %v", err)
+		}
+	})
+	waited := make(chan error, 1)
+	go func() {
+		got, err := b.entries(b.ctx())
+		if err == nil && len(got) != len(want) {
+			err = fmt.Errorf("%d entries, want %d", len(got), len(want))
+		}
+		waited <- err
+	}()
 	b.exec(0, "DELETE FROM "+b.schema+"group_state WHERE tag=3")
+	if err := <-waited; err != nil {
+		t.Errorf("a fence that goes: %v", err)
+	}
 	var got []pay.Entry
 	source, err := b.group.Entries(b.ctx(), aDay, func(e pay.Entry) error {
 		if len(got) == 0 {

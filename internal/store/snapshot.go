@@ -34,11 +34,36 @@ const chooseWithin = time.Second
 
 var errFenced = errors.New("is being moved to another group just now; try again in a moment")
 
-// snapshot opens one, on a replica if one will do: long reads are kept from the
+// A fence is up for less than a second, and is not mended by another node.
+const (
+	fencePatience = 3 * time.Second
+	fenceLook     = 50 * time.Millisecond
+)
+
+// snapshot opens one, and waits where a tag is fenced.
+func (g *Group) snapshot(ctx context.Context) (*snapshot, error) {
+	ended := time.NewTimer(fencePatience)
+	defer ended.Stop()
+	for {
+		s, err := g.openSnapshot(ctx)
+		if !errors.Is(err, errFenced) {
+			return s, err
+		}
+		select {
+		case <-time.After(fenceLook):
+		case <-ended.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// openSnapshot opens one, on a replica if one will do: long reads are kept from the
 // primary. With the primary at hand a replica serves once it has applied all that
 // the primary has committed by now; without it, one that has applied all that it
 // received. Where no replica will do, the primary serves.
-func (g *Group) snapshot(ctx context.Context) (*snapshot, error) {
+func (g *Group) openSnapshot(ctx context.Context) (*snapshot, error) {
 	if len(g.replicas()) == 0 {
 		return g.snapshotOn(ctx, g.primary())
 	}
