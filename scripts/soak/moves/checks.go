@@ -56,6 +56,7 @@ func (t *traffic) onceEach(where string, seen map[string]int, complete bool) err
 func (t *traffic) export() error {
 	cmd := t.world.command(context.Background(), "order", "export", "--date", time.Now().UTC().Add(8*time.Hour).Format(time.DateOnly))
 	out, err := cmd.Output()
+	t.world.cpu.ended(cmd)
 	if err != nil {
 		if t.world.crashes { // a group that is out: the export says so and is not written
 			return nil

@@ -26,7 +26,7 @@ func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
 		return errors.New("the history knows of no move")
 	}
 	plan := status.Runs[len(status.Runs)-1].Plan
-	if _, err := w.paytool(ctx, "shard", "retire", "--plan", plan, "--yes"); err != nil {
+	if err := w.retire(ctx, "shard", "retire", "--plan", plan, "--yes", "-o", "json"); err != nil {
 		return err
 	}
 	fmt.Println("retired")
@@ -50,4 +50,13 @@ func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
 	}
 	fmt.Println("group", w.groups+1, "joined")
 	return order.System{}.Sleep(ctx, 5*time.Second) // for orders of the new group
+}
+
+// retire runs the command, which may be killed.
+func (w *world) retire(ctx context.Context, args ...string) error {
+	if w.killer != nil {
+		return w.killer.drive(ctx, w.kills, args...)
+	}
+	_, err := w.paytool(ctx, args...)
+	return err
 }

@@ -67,7 +67,9 @@ type loadFigures struct {
 
 func (f figures) print(took time.Duration, w *world) {
 	fmt.Printf("\n%d switches seen, %d kills of the tool, %d of primaries, %s\n", len(w.fences), w.killed, w.crashed, took.Round(time.Second))
-	w.printKills()
+	if w.killer != nil {
+		w.killer.print()
+	}
 	for _, l := range f.loads {
 		fmt.Printf("creates: %d acknowledged, %d failed, %d unknown, %d dropped; p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
 			l.Acked, l.Failed, l.Unknown, l.Dropped, l.P50, l.P99, l.Max)
@@ -136,14 +138,17 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 	if err := t.startLoad(ctx); err != nil {
 		return nil, err
 	}
+	if err := w.resetCPU(ctx); err != nil {
+		return nil, err
+	}
 	running, cancel := context.WithCancel(ctx)
 	t.cancel = cancel
 	for i := range uint64(4) {
 		t.wg.Go(func() { t.update(running, i) })
 		t.wg.Go(func() { t.read(running, i) })
 	}
-	t.wg.Go(func() { t.repeat(running, 2*time.Second, t.list) })
-	t.wg.Go(func() { t.repeat(running, 10*time.Second, t.export) })
+	t.wg.Go(func() { t.repeat(running, w.listEvery, t.list) })
+	t.wg.Go(func() { t.repeat(running, w.exportEvery, t.export) })
 	return t, order.System{}.Sleep(ctx, 5*time.Second)
 }
 
@@ -179,6 +184,7 @@ func (t *traffic) endLoad() error {
 	n := len(t.figures.loads)
 	_ = t.loads[n].Process.Signal(os.Interrupt)
 	_ = t.loads[n].Wait() // 130
+	t.world.cpu.ended(t.loads[n])
 	var l loadFigures
 	text, err := os.ReadFile(t.result(n))
 	if err == nil {
