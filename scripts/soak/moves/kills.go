@@ -251,12 +251,15 @@ func (k *killer) count(ctx context.Context) error {
 	st, ok := k.journals.newest()
 	switch {
 	case !ok:
+		k.say("all was over")
 		k.unread++
 		return nil
 	case !st.State.Open:
+		k.say("%s of %s was done", st.State.Step, st.Run.ID)
 		k.between[st.State.Step]++
 		return nil
 	}
+	k.say("in %s of %s", st.State.Step, st.Run.ID)
 	k.in[st.State.Step]++
 	if st.State.Step != move.Copy {
 		return nil
@@ -271,6 +274,11 @@ func (k *killer) count(ctx context.Context) error {
 		return fmt.Errorf("killed in the copy of move %s: group %d has %d orders behind the checkpoint, and one chunk is at most %d", st.Run.ID, st.Run.Target, n, most)
 	}
 	return nil
+}
+
+// say tells of one kill.
+func (k *killer) say(where string, args ...any) {
+	fmt.Printf("%s kill %d: %s\n", time.Now().Format("15:04:05.000"), k.world.killed, fmt.Sprintf(where, args...))
 }
 
 func (k *killer) print() {
