@@ -37,8 +37,13 @@ type engine struct {
 }
 
 // withEngine opens an engine for one command, and closes it.
-func (a *app) withEngine(ctx context.Context, f func(e *engine) error) (err error) {
-	e, err := a.openEngine(ctx)
+func (a *app) withEngine(ctx context.Context, f func(e *engine) error) error {
+	return a.withEngineAs(ctx, func(*order.Options) {}, f)
+}
+
+// withEngineAs is withEngine for commands that change what the config says.
+func (a *app) withEngineAs(ctx context.Context, adjust func(*order.Options), f func(e *engine) error) (err error) {
+	e, err := a.openEngineWith(ctx, embedded.Full, adjust)
 	if err != nil {
 		return err
 	}

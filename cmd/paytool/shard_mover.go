@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"paytool/internal/order"
 	"paytool/internal/shard/move"
 	"paytool/internal/shard/mover"
 	"paytool/internal/store/chunk"
@@ -47,6 +48,12 @@ func (e *engine) openMoves(o mover.Options) *moves {
 	return m
 }
 
+// moverLease is how long the leases of a command last that carries moves out. It creates
+// no orders, and what it settles and sweeps is refused or recorded by the tag's row in
+// the same transaction, so that who takes over after it need not wait for long. It has
+// to be more than the clocks of machines are apart.
+const moverLease = 2 * time.Second
+
 // withMoves opens an engine and a runner over its groups for one command.
 func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *engine, m *moves) error) error {
 	if err := limits.check(); err != nil {
@@ -56,7 +63,7 @@ func (a *app) withMoves(ctx context.Context, limits throttleOptions, f func(e *e
 	if err != nil {
 		return err
 	}
-	return a.withEngine(ctx, func(e *engine) error {
+	return a.withEngineAs(ctx, func(o *order.Options) { o.LeaseFor = moverLease }, func(e *engine) error {
 		view, brakes := newMoveView(a.err, time.Now), &throttle{}
 		defer view.close()
 		m := e.openMoves(mover.Options{

@@ -37,6 +37,11 @@ type Options struct {
 	MaxAmount     pay.Fen       // 100,000,000 fen
 	Health        shard.HealthOptions
 
+	// LeaseFor is how long a lease lasts without a probe (30 s). For so long an instance
+	// that says nothing is waited for, as it may still write by what it knew. Its numbers
+	// stay its own for as long as they were written ahead, however short this is.
+	LeaseFor time.Duration
+
 	// Channels move the money. The first one is used where an order names none.
 	Channels []Channel
 	// Guard says what a payment does when a group does not tell whether it holds
@@ -65,6 +70,7 @@ func (o Options) withDefaults() Options {
 	o.LookupTimeout = orDefault(o.LookupTimeout, 50*time.Millisecond)
 	o.ProbeInterval = orDefault(o.ProbeInterval, 100*time.Millisecond)
 	o.ProbeTimeout = orDefault(o.ProbeTimeout, 250*time.Millisecond)
+	o.LeaseFor = orDefault(o.LeaseFor, 30*time.Second)
 	o.Expiry = orDefault(o.Expiry, 15*time.Minute)
 	o.MaxAmount = orDefault(o.MaxAmount, 100_000_000)
 	o.GuardTimeout = orDefault(o.GuardTimeout, 100*time.Millisecond)

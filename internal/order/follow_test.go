@@ -90,3 +90,35 @@ func TestEngineLooksNotAllTheTime(t *testing.T) {
 		t.Errorf("asked %d times right after the last look", g.asked)
 	}
 }
+
+// leasing is a group that says how long leases were asked for.
+type leasing struct {
+	failingOver
+	took    time.Duration
+	renewed time.Duration
+	ahead   int64 // seconds that numbers were written ahead
+}
+
+func (g *leasing) Lease(_ context.Context, holder, _ string, _ int, now, until time.Time) (Lease, error) {
+	g.took = until.Sub(now)
+	return Lease{Slot: 7, Holder: holder}, nil
+}
+
+func (g *leasing) Probe(_ context.Context, r ProbeRequest) ProbeAnswer {
+	g.renewed, g.ahead = r.Until.Sub(r.At), r.High-r.At.Unix()
+	return ProbeAnswer{}
+}
+
+// TestLeaseFor: a short lease is short when it is taken and each time that it is
+// renewed, and takes nothing from the seconds that numbers are written ahead.
+func TestLeaseFor(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 2 * time.Second: 2 * time.Second} {
+		g := &leasing{failingOver: failingOver{fakeGroup: fakeGroup{id: 1, claim: shard.TagOwned}}}
+		e := New(Options{Holder: "h", LeaseFor: asked}, []Group{g}, System{}, func() uint64 { return 7 }, slog.New(slog.DiscardHandler))
+		e.beat(t.Context(), e.members[0])
+		if g.took != want || g.renewed != want || g.ahead != 10 {
+			t.Errorf("LeaseFor %v: taken for %v, renewed for %v, numbers %d s ahead; want %v and 10 s", asked, g.took, g.renewed, g.ahead, want)
+		}
+	}
+}

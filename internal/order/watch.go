@@ -8,11 +8,10 @@ import (
 	"paytool/internal/shard"
 )
 
-// Times of the lease. The high-water second is written that far ahead: a group
-// that does not answer for longer gets no new numbers until it does.
+// Times of the lease, see Options.LeaseFor. The high-water second is written that far
+// ahead: a group that does not answer for longer gets no new numbers until it does.
 const (
 	highAhead      = 10 * time.Second
-	leaseFor       = 30 * time.Second
 	prepareTimeout = 10 * time.Second // migrations may take a while
 	releaseTimeout = time.Second
 )
@@ -142,7 +141,7 @@ func (e *Engine) join(ctx context.Context, m *member) ProbeAnswer {
 	e.applyTopology()
 	e.readLedger(slow, m)
 	now := e.env.Now()
-	lease, err := m.Lease(slow, e.opts.Holder, e.opts.Name, e.preferredSlot(), now, now.Add(leaseFor))
+	lease, err := m.Lease(slow, e.opts.Holder, e.opts.Name, e.preferredSlot(), now, now.Add(e.opts.LeaseFor))
 	if err != nil {
 		return failedJoin(err)
 	}
@@ -190,7 +189,7 @@ func (e *Engine) probe(ctx context.Context, m *member) ProbeAnswer {
 	lease, _ := m.currentLease()
 	now := e.env.Now()
 	request := ProbeRequest{
-		Lease: lease, At: now, High: now.Add(highAhead).Unix(), Until: now.Add(leaseFor),
+		Lease: lease, At: now, High: now.Add(highAhead).Unix(), Until: now.Add(e.opts.LeaseFor),
 		Epoch: e.fleet.Topology().Epoch, RequireSemisync: !e.opts.AsyncGroups[m.ID()],
 	}
 	pctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)

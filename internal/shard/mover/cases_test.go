@@ -3,6 +3,7 @@ package mover
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -368,5 +369,70 @@ func TestPauseBeforeTheFence(t *testing.T) {
 	w.drive(t, run.ID, UntilSwitched)
 	if left != 0 {
 		t.Errorf("%d changes were left for the fence", left)
+	}
+}
+
+// Whoever has an old epoch and may still write is waited for, for as long as its lease
+// lasts, and no longer: not one row is copied before.
+func TestDrainWaitsForALease(t *testing.T) {
+	t.Parallel()
+	for _, lease := range []time.Duration{0, 2 * time.Second, 30 * time.Second} {
+		w := newWorld(8, 3)
+		run := w.begin(t)
+		until := w.clock.Add(lease)
+		w.groups[3].silent = until
+		if _, err := w.runner().Drive(t.Context(), run.ID, UntilDrained); err != nil {
+			t.Fatal(err)
+		}
+		if took := w.clock.Sub(until); took < 0 || took > 2*time.Second {
+			t.Errorf("a lease of %v: drained %v after its end", lease, took)
+		}
+		if err := w.finish(t, run, false); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A fence waits while more changes are left than FewChanges, and does not for as many.
+func TestFewChangesBeforeTheFence(t *testing.T) {
+	t.Parallel()
+	const few, above = 4, 3 // times that one more is left
+	w := newWorld(9, 3)
+	w.writes = 0
+	run := w.begin(t)
+	source, counts := w.groups[3], 0
+	w.between = func(g *fake, call string) {
+		if g != source || call != "count" {
+			return
+		}
+		left := few
+		if counts++; counts <= above {
+			left++
+		}
+		for n := left - len(source.below(run.Tags, Compared)); n > 0; n-- {
+			w.update(source, source.numbers(3, "")[n])
+		}
+	}
+	var waited []int64
+	fenced := 0 // counts before the first fence
+	r := w.runner(func(o *Options) {
+		o.FewChanges = few
+		o.OnEvent = func(e Event) {
+			switch {
+			case strings.Contains(e.Progress.Held, "changes are left"):
+				waited = append(waited, e.Changes)
+			case e.Step == move.Fence && e.Mark == move.Intent && fenced == 0:
+				fenced = counts
+			}
+		}
+	})
+	if _, err := r.Drive(t.Context(), run.ID, UntilSwitched); err != nil {
+		t.Fatal(err)
+	}
+	if want := slices.Repeat([]int64{few + 1}, above); !slices.Equal(waited, want) {
+		t.Errorf("it waited with %v changes left, want %v", waited, want)
+	}
+	if fenced <= above {
+		t.Errorf("the fence went up after %d looks, of which %d were to hold it back", fenced, above)
 	}
 }

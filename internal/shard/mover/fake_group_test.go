@@ -249,7 +249,13 @@ func (g *fake) Open(ctx context.Context, _ shard.GroupID) (n int64, err error) {
 	return n, err
 }
 
-func (g *fake) Instances(ctx context.Context, _ time.Time) (m map[string]int64, err error) {
-	err = g.w.call(ctx, g, "instances", func() error { m = map[string]int64{"01": g.knows}; return nil })
+func (g *fake) Instances(ctx context.Context, now time.Time) (m map[string]int64, err error) {
+	err = g.w.call(ctx, g, "instances", func() error {
+		m = map[string]int64{"01": g.knows}
+		if g.silent.After(now) {
+			m["02"] = 1 // records changes, and knows no newer epoch
+		}
+		return nil
+	})
 	return m, err
 }

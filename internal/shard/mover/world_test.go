@@ -61,7 +61,8 @@ type fake struct {
 	leases      map[string]Lease
 	journals    map[string][]move.Entry
 	checkpoints map[string]string
-	knows       int64 // the epoch that its one instance knows
+	knows       int64     // the epoch that its one instance knows
+	silent      time.Time // until when the lease of a second one lasts that hears of nothing
 	down        bool
 	late        []func() error // commits that have not arrived yet; their rows are locked
 }

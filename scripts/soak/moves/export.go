@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -24,4 +26,25 @@ func newExport(out []byte) (export, error) {
 		return e, fmt.Errorf("the export has columns %v", header)
 	}
 	return e, nil
+}
+
+// payRows counts the payments of an export by their order.
+func payRows(out []byte) (map[string]int, error) {
+	r, err := newExport(out)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]int{}
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return seen, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row[r.kind] == "pay" {
+			seen[row[r.number]]++
+		}
+	}
 }

@@ -1,261 +1,293 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"paytool/internal/order"
-	"paytool/internal/sandbox"
+	"paytool/internal/shard/move"
+	"paytool/internal/shard/mover"
 )
 
-// moment is some time after the tool has said a line. Steps under the fence have no
-// line of their own: they follow on the end of the step before.
-type moment struct {
-	after  string // what the line ends in or, where something is done, has in it
-	within time.Duration
-}
-
+// The steps of both ways, and of the end. A lifted fence lies on both.
 var (
-	// forth and back are moments of a move, and of its way back. A step may be over
-	// before its time is: the history tells what a kill has met.
-	forth = []moment{
-		{": drain", 200 * time.Millisecond}, {": copy", 300 * time.Millisecond}, {": follow", 200 * time.Millisecond},
-		{": verify", 300 * time.Millisecond}, {": verify: done", 100 * time.Millisecond}, {": verify: done", 300 * time.Millisecond},
-		{": switch: done", 100 * time.Millisecond}, {": reverse window", 200 * time.Millisecond},
-	}
-	back = []moment{
-		{": reverse window: done", 100 * time.Millisecond},
-		{": reverse window: done", 300 * time.Millisecond}, {": switch back: done", 200 * time.Millisecond},
-	}
+	forth  = []move.Step{move.Drain, move.Copy, move.Follow, move.Verify, move.Fence, move.LastChanges, move.VerifyChanged, move.Unfence, move.Switch, move.ReverseWindow}
+	back   = []move.Step{move.ReverseWindow, move.FenceBack, move.LastBack, move.VerifyBack, move.Unfence, move.SwitchBack, move.Discard, move.Refill}
+	ending = []move.Step{move.Retire}
 )
 
-func (m moment) met(line string) bool {
-	if strings.HasSuffix(m.after, ": done") {
-		return strings.Contains(line, m.after)
-	}
-	return strings.HasSuffix(line, m.after)
+// killer kills the tool with -9 while it is in a step, and sees to it that all steps
+// have their share.
+type killer struct {
+	world    *world
+	journals *journals
+	took     map[move.Step]time.Duration // the last time that it came to its end
+
+	slack int // by how many kills a step may be ahead of one on the other way
+
+	aimed    map[move.Step]int // kills that were meant for a step
+	in       map[move.Step]int // that met it
+	between  map[move.Step]int // that came when it was done and the next one not begun
+	unread   int               // that came when no move was open any more
+	reversed int               // after which the move was taken back, before its switch
+	resumed  int
+	ahead    int64 // most orders that a copy had behind its checkpoint
+	copies   int   // kills in a copy, each of which was looked at for that
 }
 
-func moments(args []string) []moment {
-	if slices.Contains(args, "reverse") {
-		return back
-	}
-	return forth
+func (w *world) newKiller() (*killer, error) {
+	j, err := w.openJournals()
+	return &killer{
+		world: w, journals: j, took: map[move.Step]time.Duration{}, slack: 1,
+		aimed: map[move.Step]int{}, in: map[move.Step]int{}, between: map[move.Step]int{},
+	}, err
 }
 
-// during runs a command, and does something at a moment of it, which is given the line
-// that was said. It reports whether the command came to its good end.
-func (w *world) during(ctx context.Context, args []string, at moment, do func(cmd *exec.Cmd, line string) error) (ended bool, err error) {
-	cmd := w.command(ctx, args...)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	said, err := cmd.StderrPipe()
-	if err == nil {
-		err = cmd.Start()
+// run goes there and back until there were enough kills, and stays shrunk. A share of
+// them is left for what cannot be repeated, the end.
+func (k *killer) run(ctx context.Context) error {
+	w := k.world
+	share := w.kills / (len(forth) + len(back) + len(ending) - 2) // two steps are there twice
+	if !w.expand {
+		share = 0
 	}
-	if err != nil {
-		return false, fmt.Errorf("start paytool %v: %w", args, err)
-	}
-	met, done := make(chan string, 1), make(chan error, 1)
-	go func() {
-		for lines := bufio.NewScanner(said); lines.Scan(); {
-			if at.met(lines.Text()) {
-				select {
-				case met <- lines.Text():
-				default: // it has happened
-				}
+	for round := 1; w.killed < w.kills-share; round++ {
+		began, before := time.Now(), w.killed
+		if err := k.there(ctx, w.kills-share); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		if w.killed < w.kills-share {
+			if err := k.drive(ctx, w.kills-share, "shard", "reverse", "--yes", "-o", "json"); err != nil {
+				return fmt.Errorf("round %d: %w", round, err)
 			}
 		}
-		done <- cmd.Wait()
-	}()
-	var failed error
-	select {
-	case err = <-done:
-	case line := <-met:
-		if failed = (order.System{}).Sleep(ctx, time.Duration(w.rand.Int64N(int64(at.within)))); failed == nil {
-			failed = do(cmd, line)
+		if w.killed == before {
+			k.slack++ // a step was over each time before it was seen
 		}
-		err = <-done
+		fmt.Printf("round %d: %s, %d kills\n", round, time.Since(began).Round(time.Second), w.killed)
 	}
-	if failed != nil {
-		return false, failed
-	}
-	if err == nil {
-		return true, w.note(out.Bytes())
-	}
-	return false, ignoreExit(err)
-}
-
-// ignoreExit lets the next process try: the lease of one that was killed lasts a moment.
-func ignoreExit(err error) error {
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		return nil
-	}
-	return err
-}
-
-// kill9 runs a command and kills it at a random moment.
-func (w *world) kill9(ctx context.Context, args []string) (ended bool, err error) {
-	all := moments(args)
-	return w.during(ctx, args, all[w.rand.IntN(len(all))], func(cmd *exec.Cmd, _ string) error {
-		if err := cmd.Process.Kill(); err != nil {
-			return nil //nolint:nilerr // it has ended by itself
-		}
-		w.killed++
-		return w.met(ctx)
-	})
-}
-
-// met counts what the history says of the moves that are open after a kill.
-func (w *world) met(ctx context.Context) error {
-	out, err := w.paytool(ctx, "shard", "history", "-o", "json")
-	if err != nil {
+	if err := k.journals.look(ctx); err != nil {
 		return err
 	}
-	var history struct {
-		Runs []struct {
-			Step  string `json:"step"`
-			Open  bool   `json:"open"`
-			Ended bool   `json:"ended"`
-			Steps []struct {
-				Began string `json:"began"`
-			} `json:"steps"`
-		} `json:"runs"`
+	if len(k.journals.open) > 0 {
+		return nil // it is shrunk
 	}
-	if err := json.Unmarshal(out, &history); err != nil {
-		return fmt.Errorf("read the history: %w", err)
-	}
-	where, newest := "when all was over", ""
-	for _, r := range history.Runs {
-		if n := len(r.Steps); !r.Ended && n > 0 && r.Steps[n-1].Began > newest { // all are of one time zone
-			newest = r.Steps[n-1].Began
-			if where = "after " + r.Step; r.Open {
-				where = "in " + r.Step
-			}
-		}
-	}
-	w.kills9[where]++
-	return nil
+	return k.there(ctx, 0)
 }
 
-func (w *world) printKills() {
-	for _, where := range slices.Sorted(maps.Keys(w.kills9)) {
-		fmt.Printf("  killed %s: %d\n", where, w.kills9[where])
-	}
-}
-
-// crash kills the primary of both sides at each moment of a move and of its way back,
-// and starts it again with its data. The move goes on by itself, or with the next process.
-func (w *world) crash(ctx context.Context) error {
-	type loss struct {
-		moment
-		target bool
-	}
-	both := func(list []moment) (losses []loss) {
-		for _, m := range list {
-			losses = append(losses, loss{m, false}, loss{m, true})
-		}
-		return losses
-	}
-	there, again := both(forth), both(back)
-	for i := range there {
-		if err := w.crashDuring(ctx, []string{"shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json"}, there[i].moment, there[i].target); err != nil {
+// there shrinks. One of six kills before the switch is followed by the way back, and
+// the shrink is begun anew.
+func (k *killer) there(ctx context.Context, until int) error {
+	args := []string{"shard", "shrink", "--to", fmt.Sprint(k.world.to), "--yes", "-o", "json"}
+	for {
+		killed, err := k.attempt(ctx, until, args)
+		if err != nil || !killed {
 			return err
 		}
-		l := again[i%len(again)]
-		if err := w.crashDuring(ctx, []string{"shard", "reverse", "--yes", "-o", "json"}, l.moment, l.target); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const crashPatience = 2 * time.Minute // until a command comes to its end after a crash
-
-func (w *world) crashDuring(ctx context.Context, args []string, at moment, target bool) error {
-	crashed := false
-	ended, err := w.during(ctx, args, at, func(_ *exec.Cmd, line string) error {
-		var source, to int
-		if _, err := fmt.Sscanf(line, "%d -> %d:", &source, &to); err != nil {
-			return fmt.Errorf("read the groups of %q: %w", line, err)
-		}
-		if target {
-			source = to
-		}
-		crashed = true
-		return w.crashPrimary(ctx, source)
-	})
-	for giveUp := time.Now().Add(crashPatience); err == nil && !ended; {
-		if err = (order.System{}).Sleep(ctx, time.Second); err != nil {
-			break
-		}
-		var out []byte
-		if out, err = w.paytool(ctx, w.onward(ctx, args)...); err == nil {
-			ended, err = true, w.note(out)
-		} else if time.Now().Before(giveUp) {
-			err = nil
-		}
-	}
-	fmt.Printf("primary killed %v after %q, target %t: %v\n", crashed, at.after, target, errWord(err))
-	if crashed {
-		w.crashed++
-	}
-	return err
-}
-
-func errWord(err error) string {
-	if err != nil {
-		return "NOT ENDED"
-	}
-	return "ended"
-}
-
-// onward is the command that goes on: what was not begun is begun.
-func (w *world) onward(ctx context.Context, args []string) []string {
-	if slices.Contains(args, "reverse") {
-		return args
-	}
-	out, err := w.paytool(ctx, "shard", "history", "-o", "json")
-	var history struct {
-		Runs []struct {
-			Ended bool `json:"ended"`
-		} `json:"runs"`
-	}
-	if err != nil || json.Unmarshal(out, &history) != nil {
-		return args
-	}
-	for _, r := range history.Runs {
-		if !r.Ended {
-			return []string{"shard", "continue", "-o", "json"}
-		}
-	}
-	return args
-}
-
-func (w *world) crashPrimary(ctx context.Context, group int) error {
-	dir := filepath.Join(w.dir, "s")
-	status, err := sandbox.Inspect(ctx, dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range status.Nodes {
-		if n.Group == group && n.Role == sandbox.RolePrimary {
-			if err := n.Signal(syscall.SIGKILL); err != nil {
+		early := !slices.ContainsFunc(k.journals.open, func(st mover.Standing) bool { return st.State.Switched })
+		switch {
+		case len(k.journals.open) == 0: // it had not begun
+		case early && k.world.rand.IntN(6) == 0:
+			k.reversed++
+			if err := k.drive(ctx, until, "shard", "reverse", "--yes", "-o", "json"); err != nil {
 				return err
 			}
+			args = []string{"shard", "shrink", "--to", fmt.Sprint(k.world.to), "--yes", "-o", "json"}
+		default:
+			args = []string{"shard", "continue", "-o", "json"}
+			k.resumed++
 		}
 	}
-	_, err = w.paytool(ctx, "sandbox", "up", "--dir", dir)
-	return err
+}
+
+// drive runs a command that takes moves back or retires them, and goes on after each
+// kill.
+func (k *killer) drive(ctx context.Context, until int, args ...string) error {
+	for {
+		killed, err := k.attempt(ctx, until, args)
+		if err != nil || !killed {
+			return err
+		}
+		k.resumed++
+		args = []string{"shard", "continue", "-o", "json"}
+	}
+}
+
+// attempt runs a command once, and kills it in one of its steps if there are to be
+// more kills. One that was refused for a moment is run again.
+func (k *killer) attempt(ctx context.Context, until int, args []string) (killed bool, err error) {
+	w := k.world
+	for tries := 0; ; {
+		var out []byte
+		if w.killed < until {
+			out, killed, err = k.runAndKill(ctx, args)
+		} else {
+			out, err = w.paytool(ctx, args...)
+		}
+		switch {
+		case killed:
+			return true, k.count(ctx)
+		case err == nil:
+			return false, w.note(out)
+		case tries < patience && w.momentary(out, err):
+			tries++
+		default:
+			return false, err
+		}
+		if err := (order.System{}).Sleep(ctx, time.Second); err != nil {
+			return false, err
+		}
+	}
+}
+
+// runAndKill runs a command and kills it a random time after a step was begun that has
+// had no more kills than any that is still to come.
+func (k *killer) runAndKill(ctx context.Context, args []string) (out []byte, killed bool, err error) {
+	cmd := k.world.command(ctx, args...)
+	var said, failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &failed
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := k.journals.look(ctx); err != nil {
+		return nil, false, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, false, fmt.Errorf("start paytool %v: %w", args, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		k.world.cpu.ended(cmd)
+		ended <- err
+		stop()
+	}()
+	before := map[string]int{}
+	for _, st := range k.journals.open {
+		before[st.Run.ID] = len(st.Journal)
+	}
+	followErr := k.journals.follow(watching, func(st mover.Standing) bool {
+		k.learn(st)
+		if len(st.Journal) == before[st.Run.ID] || !k.wanted(st) {
+			return false
+		}
+		k.aimed[st.State.Step]++
+		if (order.System{}).Sleep(watching, k.within(st.State.Step)) == nil {
+			killed = cmd.Process.Kill() == nil
+		}
+		return true
+	})
+	err = <-ended
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		killed = false // by itself, with a status
+	}
+	if err != nil {
+		err = fmt.Errorf("paytool %v: %w\n%s%s", args, err, said.Bytes(), failed.Bytes()[max(0, failed.Len()-2000):])
+	}
+	return said.Bytes(), killed && err != nil, errors.Join(followErr, err)
+}
+
+// within is a random part of the time that a step takes.
+func (k *killer) within(s move.Step) time.Duration {
+	took, ok := k.took[s]
+	if !ok {
+		took = 100 * time.Millisecond
+		if s.Holds() {
+			took = 8 * time.Millisecond
+		}
+	}
+	return time.Duration(k.world.rand.Int64N(int64(max(took, time.Millisecond))))
+}
+
+// learn keeps how long the steps of a run take.
+func (k *killer) learn(st mover.Standing) {
+	for _, t := range move.Timeline(st.Journal) {
+		if t.Mark == move.Done {
+			k.took[t.Step] = min(t.Took(), 2*time.Second)
+		}
+	}
+}
+
+// wanted reports whether the step that a run is in has had no more kills than each
+// that is still to come, nor many more than those of the other way.
+func (k *killer) wanted(st mover.Standing) bool {
+	s := st.State
+	if !s.Open {
+		return false
+	}
+	way := forth
+	switch {
+	case s.Consented:
+		return s.Step == move.Retire || k.world.rand.IntN(4) == 0 // the comparison before it
+	case s.Reversing:
+		way = back
+	}
+	here := k.aimed[s.Step]
+	at := slices.Index(way, s.Step)
+	for _, other := range way[max(at, 0):] {
+		if other != move.Unfence && k.aimed[other] < here { // that comes only after a kill
+			return false
+		}
+	}
+	for _, other := range slices.Concat(forth, back) {
+		if other != move.Unfence && k.aimed[other]+k.slack < here {
+			return false
+		}
+	}
+	return true
+}
+
+// count counts where a kill has met the move, by what the journal says, and looks how
+// far a copy is ahead of its checkpoint.
+func (k *killer) count(ctx context.Context) error {
+	k.world.killed++
+	if err := k.journals.look(ctx); err != nil {
+		return err
+	}
+	st, ok := k.journals.newest()
+	switch {
+	case !ok:
+		k.say("all was over")
+		k.unread++
+		return nil
+	case !st.State.Open:
+		k.say("%s of %s was done", st.State.Step, st.Run.ID)
+		k.between[st.State.Step]++
+		return nil
+	}
+	k.say("in %s of %s", st.State.Step, st.Run.ID)
+	k.in[st.State.Step]++
+	if st.State.Step != move.Copy {
+		return nil
+	}
+	n, most, err := k.journals.ahead(ctx, st)
+	if err != nil {
+		return err
+	}
+	k.copies++
+	k.ahead = max(k.ahead, n)
+	if n > most {
+		return fmt.Errorf("killed in the copy of move %s: group %d has %d orders behind the checkpoint, and one chunk is at most %d", st.Run.ID, st.Run.Target, n, most)
+	}
+	return nil
+}
+
+// say tells of one kill.
+func (k *killer) say(where string, args ...any) {
+	fmt.Printf("%s kill %d: %s\n", time.Now().Format("15:04:05.000"), k.world.killed, fmt.Sprintf(where, args...))
+}
+
+func (k *killer) print() {
+	fmt.Printf("%-22s %8s %8s %8s\n", "kill -9 of the tool", "aimed at", "met in", "after")
+	total, met := 0, 0
+	for _, s := range slices.Compact(slices.Concat(forth, back[1:4], back[5:], ending)) {
+		fmt.Printf("%-22s %8d %8d %8d\n", s, k.aimed[s], k.in[s], k.between[s])
+		total, met = total+k.in[s]+k.between[s], met+k.in[s]
+	}
+	fmt.Printf("%d kills met an open move, %d of them in a step, %d found all of it over; %d were resumed, %d reversed before the switch\n", total, met, k.unread, k.resumed, k.reversed)
+	fmt.Printf("%d kills in a copy: at most %d orders were behind the checkpoint, all of one chunk\n", k.copies, k.ahead)
 }

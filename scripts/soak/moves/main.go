@@ -2,8 +2,9 @@
 // holds every order against what its client was told.
 //
 //	go run ./scripts/soak/moves                 5 -> 3 and back 10 times, retired, then 6 joins
-//	go run ./scripts/soak/moves -kills 200      and kill -9 of the tool at 200 moments of all steps
-//	go run ./scripts/soak/moves -crashes        and of a primary of each side in each step
+//	go run ./scripts/soak/moves -crashes        and kill -9 of a primary of each side in each step
+//	go run ./scripts/soak/moves -kills 200 -groups 4 -to 2 -replicas 1 -http -rate 40 -old 300
+//	                                            kill -9 of the tool in all steps alike, instead of -switches
 //
 // `paytool load` sends -rate creates a second, with an engine of its own or, with
 // -http, to the engines that serve, of which there are -instances. Beside that,
@@ -26,26 +27,28 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"paytool/internal/order"
+	"paytool/internal/sandbox"
 )
 
 type options struct {
-	groups, to, switches, kills, old int
-	instances                        int
-	rate                             float64
-	crashes, expand, http            bool
-	seed                             uint64
-	keep                             bool
+	groups, replicas, to, switches, kills, old int
+	instances                                  int
+	rate                                       float64
+	listEvery, exportEvery                     time.Duration
+	crashes, expand, http                      bool
+	seed                                       uint64
+	keep                                       bool
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.groups, "groups", 5, "groups before")
+	flag.IntVar(&o.replicas, "replicas", 2, "of each group")
 	flag.IntVar(&o.to, "to", 3, "groups after the shrink")
 	flag.IntVar(&o.switches, "switches", 20, "switches of groups, there and back")
 	flag.IntVar(&o.kills, "kills", 0, "kill -9 of the tool at so many moments of its steps")
@@ -55,6 +58,8 @@ func main() {
 	flag.IntVar(&o.instances, "instances", 2, "engines that serve, at most 2")
 	flag.BoolVar(&o.http, "http", false, "creates too go over HTTP")
 	flag.Float64Var(&o.rate, "rate", 300, "creates a second beside that")
+	flag.DurationVar(&o.listEvery, "list-every", 2*time.Second, "pause between two lists of the old orders")
+	flag.DurationVar(&o.exportEvery, "export-every", 30*time.Second, "pause between two exports of the day, which grow with the day's orders")
 	flag.Uint64Var(&o.seed, "seed", rand.Uint64(), "seed of the moments")
 	flag.BoolVar(&o.keep, "keep", false, "leave the sandbox's files")
 	flag.Parse()
@@ -73,6 +78,12 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	if o.kills > 0 {
+		if w.killer, err = w.newKiller(); err != nil {
+			return err
+		}
+		defer w.killer.journals.close()
+	}
 	began := time.Now()
 	traffic, err := w.startTraffic(ctx)
 	if err != nil {
@@ -82,7 +93,11 @@ func run(ctx context.Context, o options) (err error) {
 	if o.crashes {
 		moveErr = w.crash(ctx)
 	}
-	if moveErr == nil {
+	switch {
+	case moveErr != nil:
+	case w.killer != nil:
+		moveErr = w.killer.run(ctx)
+	default:
 		moveErr = w.moves(ctx)
 	}
 	if moveErr == nil && o.expand {
@@ -90,6 +105,13 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	figures, trafficErr := traffic.stop(ctx)
 	figures.print(time.Since(began), w)
+	w.stopServing() // for what it took
+	if status, err := sandbox.Inspect(ctx, w.sandbox()); err == nil {
+		w.cpu.print(status.Nodes)
+	}
+	if err := w.serve(ctx); err != nil {
+		return err
+	}
 	return errors.Join(moveErr, trafficErr, w.finalChecks(ctx, traffic))
 }
 
@@ -100,11 +122,15 @@ type world struct {
 	rand                *rand.Rand
 	served              []*exec.Cmd
 	fences              []time.Duration // from the intent to fence to the switch
-	killed              int             // times that the tool was killed
-	kills9              map[string]int  // and what the history had then
-	crashed             int             // primaries
-	refused             int             // plans, because of orders that are live in two groups
+	cpu                 *cpu
+	killer              *killer // nil without -kills
+	killed              int     // times that the tool was killed
+	crashed             int     // primaries
+	refused             int     // plans, because of orders that are live in two groups
 }
+
+// sandbox is the folder of the groups.
+func (w *world) sandbox() string { return filepath.Dir(w.config) }
 
 func (w *world) addresses() []string {
 	return []string{"127.0.0.1:18491", "127.0.0.1:18492"}[:w.instances]
@@ -136,7 +162,10 @@ func newWorld(ctx context.Context, o options) (*world, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the servers' user has to pass
 		return nil, err
 	}
-	w := &world{options: o, kills9: map[string]int{}, dir: dir, binary: filepath.Join(dir, "paytool"), config: filepath.Join(dir, "s", "paytool.yaml"), rand: rand.New(rand.NewPCG(o.seed, 1))}
+	w := &world{
+		options: o, cpu: newCPU(), dir: dir, binary: filepath.Join(dir, "paytool"), config: filepath.Join(dir, "s", "paytool.yaml"),
+		rand: rand.New(rand.NewPCG(o.seed, 1)),
+	}
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", w.binary, "./cmd/paytool").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -149,7 +178,7 @@ func newWorld(ctx context.Context, o options) (*world, error) {
 // up brings so many groups up. Refunds of an order may follow each other at once: the
 // channel's rule of a minute would refuse most of them.
 func (w *world) up(ctx context.Context, groups int) error {
-	if _, err := w.paytool(ctx, "sandbox", "up", "--groups", fmt.Sprint(groups), "--dir", filepath.Dir(w.config)); err != nil {
+	if _, err := sandbox.Up(ctx, sandbox.Options{Dir: w.sandbox(), Groups: groups, Replicas: w.replicas}); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(w.config)
@@ -168,11 +197,9 @@ func (w *world) close() error {
 	defer cancel()
 	if w.keep {
 		fmt.Println("kept:", w.dir)
-		_, err := w.paytool(ctx, "sandbox", "down", "--dir", filepath.Join(w.dir, "s"))
-		return err
+		return sandbox.Down(ctx, w.sandbox(), false)
 	}
-	_, err := w.paytool(ctx, "sandbox", "down", "--purge", "--dir", filepath.Join(w.dir, "s"))
-	return errors.Join(err, os.RemoveAll(w.dir))
+	return errors.Join(sandbox.Down(ctx, w.sandbox(), true), os.RemoveAll(w.dir))
 }
 
 // paytool runs the binary and answers with its stdout. An exit status that is not 0 is
@@ -180,6 +207,7 @@ func (w *world) close() error {
 func (w *world) paytool(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := w.command(ctx, args...)
 	out, err := cmd.Output()
+	w.cpu.ended(cmd)
 	if err != nil {
 		return out, fmt.Errorf("paytool %v: %w\n%s%s", args, err, out, tail(err))
 	}
@@ -227,6 +255,7 @@ func (w *world) stopServing() {
 func (w *world) stopOne(cmd *exec.Cmd) {
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait() // 130
+	w.cpu.ended(cmd)
 }
 
 // restartEach restarts one engine after the other, which is how they read the config
@@ -249,63 +278,56 @@ func (w *world) restartEach(ctx context.Context) error {
 }
 
 // moves shrinks and reverses until there were enough switches. Each is a process of its
-// own, and may be killed.
+// own.
 func (w *world) moves(ctx context.Context) error {
+	shrink := []string{"shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json"}
 	switches := 0
-	for round := 1; switches < w.switches || w.killed < w.kills; round++ {
+	for round := 1; switches < w.switches; round++ {
 		began := time.Now()
-		if err := w.drive(ctx, "shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json"); err != nil {
+		if err := w.drive(ctx, shrink...); err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
 		switches += w.groups - w.to
 		shrunk := time.Since(began)
-		if w.last(switches) {
+		if switches >= w.switches {
 			return nil // it stays shrunk
 		}
 		if err := w.drive(ctx, "shard", "reverse", "--yes", "-o", "json"); err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
 		switches += w.groups - w.to
-		fmt.Printf("round %d: shrunk in %.1fs, reversed in %.1fs; %d switches, %d kills\n", round, shrunk.Seconds(), (time.Since(began) - shrunk).Seconds(), switches, w.killed)
+		fmt.Printf("round %d: shrunk in %.1fs, reversed in %.1fs; %d switches\n", round, shrunk.Seconds(), (time.Since(began) - shrunk).Seconds(), switches)
 	}
-	return w.drive(ctx, "shard", "shrink", "--to", fmt.Sprint(w.to), "--yes", "-o", "json")
+	return w.drive(ctx, shrink...)
 }
 
-func (w *world) last(switches int) bool { return switches >= w.switches && w.killed >= w.kills }
-
-// drive runs a command to its end. While kills are left it is killed at a random moment
-// and continued by another process, up to three times.
+// drive runs a command to its end, again where it was refused for a moment.
 func (w *world) drive(ctx context.Context, args ...string) error {
-	for range 3 {
-		if w.killed >= w.kills {
-			break
-		}
-		ended, err := w.kill9(ctx, args)
-		if ended || err != nil {
-			return err
-		}
-		if !slices.Contains(args, "reverse") {
-			args = []string{"shard", "continue", "-o", "json"}
-		}
-	}
-	for held := 0; ; {
+	for tries := 0; ; tries++ {
 		out, err := w.paytool(ctx, args...)
-		switch {
-		case err == nil:
+		if err == nil {
 			return w.note(out)
-		case strings.Contains(err.Error(), "another process holds") && held < 10:
-			held++ // the lease of one that was killed lasts a moment
-		case bytes.Contains(out, []byte(`"code": "duplicates"`)) && w.refused < 20:
-			// A group that was out for a moment leaves orders in two groups, until the sweep
-			// has settled them.
-			w.refused++
-		default:
+		}
+		if tries == patience || !w.momentary(out, err) {
 			return err
 		}
 		if err := (order.System{}).Sleep(ctx, time.Second); err != nil {
 			return err
 		}
 	}
+}
+
+const patience = 20 // times that a command is run again, a second after it was refused
+
+// momentary reports whether a command was refused for something that passes: the lease
+// of a process that was killed, or orders that a group which was out for a moment has
+// left in two groups, until the sweep has settled them.
+func (w *world) momentary(out []byte, err error) bool {
+	if bytes.Contains(out, []byte(`"code": "duplicates"`)) {
+		w.refused++
+		return true
+	}
+	return strings.Contains(err.Error(), "another process holds")
 }
 
 // note keeps the times of the switches that a command made.

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -69,7 +67,9 @@ type loadFigures struct {
 
 func (f figures) print(took time.Duration, w *world) {
 	fmt.Printf("\n%d switches seen, %d kills of the tool, %d of primaries, %s\n", len(w.fences), w.killed, w.crashed, took.Round(time.Second))
-	w.printKills()
+	if w.killer != nil {
+		w.killer.print()
+	}
 	for _, l := range f.loads {
 		fmt.Printf("creates: %d acknowledged, %d failed, %d unknown, %d dropped; p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
 			l.Acked, l.Failed, l.Unknown, l.Dropped, l.P50, l.P99, l.Max)
@@ -138,14 +138,17 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 	if err := t.startLoad(ctx); err != nil {
 		return nil, err
 	}
+	if err := w.resetCPU(ctx); err != nil {
+		return nil, err
+	}
 	running, cancel := context.WithCancel(ctx)
 	t.cancel = cancel
 	for i := range uint64(4) {
 		t.wg.Go(func() { t.update(running, i) })
 		t.wg.Go(func() { t.read(running, i) })
 	}
-	t.wg.Go(func() { t.repeat(running, 2*time.Second, t.list) })
-	t.wg.Go(func() { t.repeat(running, 10*time.Second, t.export) })
+	t.wg.Go(func() { t.repeat(running, w.listEvery, t.list) })
+	t.wg.Go(func() { t.repeat(running, w.exportEvery, t.export) })
 	return t, order.System{}.Sleep(ctx, 5*time.Second)
 }
 
@@ -153,6 +156,7 @@ func (w *world) startTraffic(ctx context.Context) (*traffic, error) {
 func (t *traffic) ledger(i int) string {
 	return filepath.Join(t.world.dir, fmt.Sprintf("load-%d.jsonl", i))
 }
+
 func (t *traffic) result(i int) string {
 	return filepath.Join(t.world.dir, fmt.Sprintf("load-%d.json", i))
 }
@@ -180,6 +184,7 @@ func (t *traffic) endLoad() error {
 	n := len(t.figures.loads)
 	_ = t.loads[n].Process.Signal(os.Interrupt)
 	_ = t.loads[n].Wait() // 130
+	t.world.cpu.ended(t.loads[n])
 	var l loadFigures
 	text, err := os.ReadFile(t.result(n))
 	if err == nil {
@@ -300,66 +305,6 @@ func (t *traffic) repeat(ctx context.Context, every time.Duration, f func() erro
 	}
 }
 
-// list pages through all old orders: each is there once.
-func (t *traffic) list() error {
-	seen, after := map[string]int{}, ""
-	for {
-		answer, err := ask(context.Background(), t.world.urls()[0]+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
-		if err != nil {
-			return fmt.Errorf("list: %w", err)
-		}
-		var page struct {
-			Orders []struct {
-				No string `json:"order_no"`
-			} `json:"orders"`
-			Missing []int  `json:"missing_groups"`
-			Next    string `json:"next"`
-		}
-		err = json.NewDecoder(answer.Body).Decode(&page)
-		_ = answer.Body.Close()
-		if err != nil || answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("list: HTTP %d: %w", answer.StatusCode, err)
-		}
-		if len(page.Missing) > 0 && !t.world.crashes {
-			return fmt.Errorf("list: groups %v did not answer", page.Missing)
-		}
-		for _, o := range page.Orders {
-			seen[o.No]++
-		}
-		if after = page.Next; after == "" || len(page.Missing) > 0 {
-			t.note(func(f *figures) { f.lists++ }, nil)
-			return t.onceEach("a list", seen, len(page.Missing) == 0)
-		}
-	}
-}
-
-func (t *traffic) onceEach(where string, seen map[string]int, complete bool) error {
-	for _, o := range t.orders {
-		if n := seen[o.no.String()]; n > 1 || n == 0 && complete {
-			return fmt.Errorf("%s has order %s %d times", where, o.no, n)
-		}
-	}
-	return nil
-}
-
-// export writes today's entries and counts the old orders among them.
-func (t *traffic) export() error {
-	cmd := t.world.command(context.Background(), "order", "export", "--date", time.Now().UTC().Add(8*time.Hour).Format(time.DateOnly))
-	out, err := cmd.Output()
-	if err != nil {
-		if t.world.crashes { // a group that is out: the export says so and is not written
-			return nil
-		}
-		return fmt.Errorf("export: %w\n%s", err, tail(err))
-	}
-	seen, err := payRows(out)
-	if err != nil {
-		return err
-	}
-	t.note(func(f *figures) { f.exports++ }, nil)
-	return t.onceEach("an export", seen, true)
-}
-
 // stop ends the traffic and answers with its figures, and with an error if anything
 // was refused. Updates of a group whose primary was killed are.
 func (t *traffic) stop(ctx context.Context) (figures, error) {
@@ -377,98 +322,4 @@ func (t *traffic) stop(ctx context.Context) (figures, error) {
 		err = fmt.Errorf("%d requests about old orders and %d creates were refused; the first: %w", f.refused, failed, errors.Join(t.errs[:min(5, len(t.errs))]...))
 	}
 	return f, errors.Join(err, ctx.Err())
-}
-
-// finalChecks reads every old order under its number, and has the tool verify the load.
-func (w *world) finalChecks(ctx context.Context, t *traffic) error {
-	var errs []error
-	for _, o := range t.orders {
-		got, err := t.client.Get(ctx, o.no)
-		if err == nil && (got.Refunded < o.refunded || got.Refunded > o.refunded+o.unknown) {
-			err = fmt.Errorf("%d fen are refunded, its client knows of %d to %d", got.Refunded, o.refunded, o.refunded+o.unknown)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("order %s: %w", o.no, err))
-		}
-	}
-	fmt.Printf("%d old orders found under their numbers, %d wrong\n", len(t.orders)-len(errs), len(errs))
-	for i := range t.loads {
-		verified, err := w.paytool(ctx, "order", "verify", "--ledger", t.ledger(i), "-o", "json")
-		fmt.Printf("order verify: %s\n", compact(verified))
-		errs = append(errs, err)
-	}
-	verified, err := w.paytool(ctx, "shard", "verify", "-o", "json")
-	fmt.Printf("shard verify: %s\n", compact(verified))
-	return errors.Join(append(errs, err)...)
-}
-
-func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
-	var status struct {
-		Runs []struct {
-			Plan string `json:"plan"`
-		} `json:"runs"`
-	}
-	out, err := w.paytool(ctx, "shard", "history", "-o", "json")
-	if err == nil {
-		err = json.Unmarshal(out, &status)
-	}
-	if err != nil {
-		return err
-	}
-	if len(status.Runs) == 0 {
-		return errors.New("the history knows of no move")
-	}
-	plan := status.Runs[len(status.Runs)-1].Plan
-	if _, err := w.paytool(ctx, "shard", "retire", "--plan", plan, "--yes"); err != nil {
-		return err
-	}
-	fmt.Println("retired")
-	if err := w.up(ctx, w.groups+1); err != nil {
-		return err
-	}
-	if err := w.restartEach(ctx); err != nil {
-		return err
-	}
-	if err := t.startLoad(ctx); err != nil { // before the other one ends
-		return err
-	}
-	if err := (order.System{}).Sleep(ctx, 3*time.Second); err != nil {
-		return err
-	}
-	if err := t.endLoad(); err != nil {
-		return err
-	}
-	if _, err := w.paytool(ctx, "shard", "expand", "--watch", "2s", "--yes"); err != nil {
-		return err
-	}
-	fmt.Println("group", w.groups+1, "joined")
-	return order.System{}.Sleep(ctx, 5*time.Second) // for orders of the new group
-}
-
-func compact(text []byte) string {
-	var short bytes.Buffer
-	if json.Compact(&short, text) != nil {
-		return string(text)
-	}
-	return short.String()
-}
-
-func payRows(out []byte) (map[string]int, error) {
-	r, err := newExport(out)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]int{}
-	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return seen, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if row[r.kind] == "pay" {
-			seen[row[r.number]]++
-		}
-	}
 }
