@@ -217,6 +217,9 @@ func (w *world) paytool(ctx context.Context, args ...string) ([]byte, error) {
 func (w *world) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.binary, args...)
 	cmd.Env = append(os.Environ(), "PAYTOOL_CONFIG="+w.config)
+	// Where the kernel shares the processors out by session, each server of the sandbox
+	// has a share; engines and load would have one together.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
 }
 
