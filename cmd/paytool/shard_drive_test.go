@@ -217,6 +217,36 @@ func TestReverse(t *testing.T) {
 	}
 }
 
+// TestContinueReversesTheWholePlan: a process that died while it said the word to reverse
+// leaves runs that have not heard it, and none of them may go on to its switch.
+func TestContinueReversesTheWholePlan(t *testing.T) {
+	t.Parallel()
+	for name, drained := range map[string]bool{"begun": true, "not begun": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newMoveBed(t)
+			runs, err := b.Begin(t.Context(), plan54())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if drained {
+				if _, err := b.moves.drive(t.Context(), runs, mover.UntilDrained); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.write(b.find(run4), move.Stop, move.Reverse, "wrong day")
+			if _, err := b.moves.resume(t.Context(), b.openRuns("")); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range b.runs {
+				if !s.State.Ended || !s.State.Reversing || s.State.Switched {
+					t.Errorf("move %s: %+v", s.Run.ID, s.State)
+				}
+			}
+		})
+	}
+}
+
 func TestReverseOfSeveralPlansNamesOne(t *testing.T) {
 	t.Parallel()
 	b := newMoveBed(t)

@@ -209,6 +209,10 @@ func (m *moves) say(ctx context.Context, to []mover.Standing, mark move.Mark, no
 
 // resume goes on with runs, each as far as it was meant to go.
 func (m *moves) resume(ctx context.Context, open []mover.Standing) ([]mover.Standing, error) {
+	open, err := m.reverseWhole(ctx, open)
+	if err != nil {
+		return nil, err
+	}
 	paused := slices.DeleteFunc(slices.Clone(open), func(s mover.Standing) bool { return !s.State.Paused })
 	if _, err := m.say(ctx, paused, move.Resume, ""); err != nil {
 		return nil, err
@@ -227,6 +231,31 @@ func (m *moves) resume(ctx context.Context, open []mover.Standing) ([]mover.Stan
 	}
 	switched, err := m.drive(ctx, on, mover.UntilDrained, mover.UntilSwitched)
 	return append(ended, switched...), err
+}
+
+// reverseWhole says the word to reverse to the open runs of plans of which a run has
+// heard it: it was meant for the plan, and who said it may have died between two runs.
+func (m *moves) reverseWhole(ctx context.Context, open []mover.Standing) ([]mover.Standing, error) {
+	all, err := m.runner.Standings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	back := map[string]bool{} // plans; a run that had not begun has ended with the word
+	for _, s := range all {
+		back[s.Run.Plan.Hash] = back[s.Run.Plan.Hash] || s.State.Reversing
+	}
+	heard := slices.Clone(open)
+	for i, s := range heard {
+		if !back[s.Run.Plan.Hash] || s.State.Reversing || s.State.Consented {
+			continue
+		}
+		said, err := m.say(ctx, []mover.Standing{s}, move.Reverse, "as the other runs of its plan")
+		if err != nil {
+			return nil, err
+		}
+		heard[i] = said[0]
+	}
+	return heard, nil
 }
 
 // reverse takes runs of one plan back.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -58,7 +59,9 @@ func (t *traffic) export() error {
 	out, err := cmd.Output()
 	t.world.cpu.ended(cmd)
 	if err != nil {
-		if t.world.crashes { // a group that is out: the export says so and is not written
+		// A group that is out, or a fence that nobody has lifted yet: the export says so
+		// and is not written.
+		if t.world.crashes || t.world.killer != nil && strings.Contains(tail(err), "try again in a moment") {
 			return nil
 		}
 		return fmt.Errorf("export: %w\n%s", err, tail(err))

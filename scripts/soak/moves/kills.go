@@ -106,15 +106,29 @@ func (k *killer) there(ctx context.Context, until int) error {
 }
 
 // drive runs a command that takes moves back or retires them, and goes on after each
-// kill.
+// kill. A word that not all of them have heard is said again, but for that to reverse,
+// which is meant for the whole plan.
 func (k *killer) drive(ctx context.Context, until int, args ...string) error {
+	word := args
 	for {
 		killed, err := k.attempt(ctx, until, args)
 		if err != nil || !killed {
 			return err
 		}
+		reversing, deaf := false, false
+		for _, st := range k.journals.open {
+			reversing = reversing || st.State.Reversing
+			deaf = deaf || !st.State.Consented
+		}
+		switch {
+		case len(k.journals.open) == 0:
+			return nil // killed when all was done
+		case reversing || !deaf:
+			args = []string{"shard", "continue", "-o", "json"}
+		default:
+			args = word
+		}
 		k.resumed++
-		args = []string{"shard", "continue", "-o", "json"}
 	}
 }
 
@@ -199,6 +213,9 @@ func (k *killer) within(s move.Step) time.Duration {
 		if s.Holds() {
 			took = 8 * time.Millisecond
 		}
+	}
+	if took < 50*time.Millisecond && k.world.rand.IntN(2) == 0 {
+		return 0 // to see the journal takes a part of that already
 	}
 	return time.Duration(k.world.rand.Int64N(int64(max(took, time.Millisecond))))
 }
