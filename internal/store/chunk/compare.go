@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -69,73 +70,136 @@ type Compared struct {
 func (c Compared) Clean() bool { return c.Differing == 0 }
 
 // Run compares every chunk behind a checkpoint: the digests, and where they differ
-// the rows.
+// the rows. The digests of the next chunk are asked for meanwhile, so that a server
+// has one to add up while another waits for its disk.
 func (c Compare) Run(ctx context.Context, from Checkpoint) (Compared, error) {
-	sum := Compared{Source: map[string]Digest{}, Target: map[string]Digest{}}
+	sum := newCompared()
 	if err := alike(c.Source, c.Target); err != nil {
 		return sum, err
 	}
-	pace := c.Pace.withDefaults()
-	for size := pace.First; !from.Ended; {
-		if err := pace.wait(ctx); err != nil {
-			return sum, err
-		}
-		began := pace.Now()
-		span, err := c.Source.span(ctx, c.Tag, from.After, size)
-		if err != nil {
-			return sum, err
-		}
-		source, err := c.chunk(ctx, span, &sum)
-		if err != nil {
-			return sum, err
-		}
-		from.After, from.Ended = span.Through, span.last()
-		from.Chunks++
-		from.Orders += source[0].Rows
-		for _, d := range source {
-			from.Rows += d.Rows
-		}
-		if c.Save != nil {
+	ahead := make(chan *asked)
+	crew, ctx := errgroup.WithContext(ctx)
+	crew.Go(func() error {
+		defer close(ahead)
+		return c.askAhead(ctx, crew, from, ahead)
+	})
+	crew.Go(func() error {
+		for next := range ahead {
+			if err := until(ctx, next.answered); err != nil {
+				return err
+			}
+			if err := c.settle(ctx, next.span, next.both, &sum); err != nil {
+				return err
+			}
+			from = next.behind(from)
+			if c.Save == nil {
+				continue
+			}
 			if err := c.Save(ctx, from); err != nil {
-				return sum, err
+				return err
 			}
 		}
-		size = pace.next(size, pace.Now().Sub(began), 0)
+		return nil
+	})
+	err := crew.Wait()
+	return sum, err
+}
+
+// asked is a chunk whose digests are on their way.
+type asked struct {
+	span     Span
+	answered chan struct{} // closed once both are set
+	both     both
+}
+
+// both are the digests of a chunk, by table, at the two sides.
+type both struct{ source, target []Digest }
+
+// behind is the checkpoint after a chunk that was compared.
+func (a *asked) behind(c Checkpoint) Checkpoint {
+	c.After, c.Ended = a.span.Through, a.span.last()
+	c.Chunks++
+	c.Orders += a.both.source[0].Rows
+	for _, d := range a.both.source {
+		c.Rows += d.Rows
 	}
-	return sum, nil
+	return c
+}
+
+func (c Compare) askAhead(ctx context.Context, crew *errgroup.Group, from Checkpoint, ahead chan<- *asked) error {
+	pace := c.Pace.withDefaults()
+	var size atomic.Int64
+	size.Store(int64(pace.First))
+	for after, ended := from.After, from.Ended; !ended; {
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+		orders := int(size.Load())
+		span, err := c.Source.span(ctx, c.Tag, after, orders)
+		if err != nil {
+			return err
+		}
+		next := &asked{span: span, answered: make(chan struct{})}
+		crew.Go(func() (err error) {
+			began := pace.Now()
+			if next.both, err = c.digests(ctx, span); err != nil {
+				return err
+			}
+			size.Store(int64(pace.next(orders, pace.Now().Sub(began), 0)))
+			close(next.answered)
+			return nil
+		})
+		select {
+		case ahead <- next:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		after, ended = span.Through, span.last()
+	}
+	return nil
+}
+
+func newCompared() Compared {
+	return Compared{Source: map[string]Digest{}, Target: map[string]Digest{}}
 }
 
 // Orders compares single orders, those that changed.
 func (c Compare) Orders(ctx context.Context, numbers []pay.OrderNo) (Compared, error) {
-	sum := Compared{Source: map[string]Digest{}, Target: map[string]Digest{}}
+	sum := newCompared()
 	if len(numbers) == 0 {
 		return sum, nil
 	}
 	if err := alike(c.Source, c.Target); err != nil {
 		return sum, err
 	}
-	_, err := c.chunk(ctx, orders(numbers), &sum)
+	these := orders(numbers)
+	both, err := c.digests(ctx, these)
+	if err != nil {
+		return sum, err
+	}
+	err = c.settle(ctx, these, both, &sum)
 	return sum, err
 }
 
-// chunk compares one chunk and answers with the source's digests.
-func (c Compare) chunk(ctx context.Context, p part, sum *Compared) ([]Digest, error) {
-	var source, target []Digest
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() (err error) { source, err = c.Source.digest(bothCtx, c.Tag, p); return err })
-	both.Go(func() (err error) { target, err = c.Target.digest(bothCtx, c.Tag, p); return err })
-	if err := both.Wait(); err != nil {
-		return nil, err
-	}
+func (c Compare) digests(ctx context.Context, p part) (d both, err error) {
+	sides, ctx := errgroup.WithContext(ctx)
+	sides.Go(func() (err error) { d.source, err = c.Source.digest(ctx, c.Tag, p); return err })
+	sides.Go(func() (err error) { d.target, err = c.Target.digest(ctx, c.Tag, p); return err })
+	err = sides.Wait()
+	return d, err
+}
+
+// settle adds a chunk's digests up, and looks at its rows where they differ.
+func (c Compare) settle(ctx context.Context, p part, d both, sum *Compared) error {
 	sum.Chunks++
 	for i, t := range c.Source.tables {
-		sum.Source[t.Name] = plus(sum.Source[t.Name], source[i])
-		sum.Target[t.Name] = plus(sum.Target[t.Name], target[i])
+		sum.Source[t.Name] = plus(sum.Source[t.Name], d.source[i])
+		sum.Target[t.Name] = plus(sum.Target[t.Name], d.target[i])
 	}
-	if slices.Equal(source, target) {
-		return source, nil
+	if slices.Equal(d.source, d.target) {
+		return nil
 	}
-	return source, c.rows(ctx, p, sum)
+	return c.rows(ctx, p, sum)
 }
 
 func plus(a, b Digest) Digest {

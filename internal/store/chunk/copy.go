@@ -67,41 +67,37 @@ func (c *Copied) add(other Copied) {
 	c.Deleted += other.Deleted
 }
 
-// Run copies every chunk behind a checkpoint. One chunk is read while the one before
-// it is written, so that at most two are in memory; the time of a chunk is that of
-// writing it.
+// Run copies every chunk behind a checkpoint. While one chunk commits, which is a wait
+// for disks and a replica, the next one is written in a transaction of its own, and the
+// one after that is read: three at most are in memory. Chunks are committed and saved
+// one after the other; the transaction of the next one ends after that.
 func (c Copy) Run(ctx context.Context, from Checkpoint) (Copied, error) {
-	var sum Copied
 	if err := alike(c.Source, c.Target); err != nil {
-		return sum, err
+		return Copied{}, err
 	}
-	pace := c.Pace.withDefaults()
-	var size atomic.Int64
-	size.Store(int64(pace.First))
-	ahead := make(chan loaded)
-	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() error {
-		defer close(ahead)
-		return c.readAhead(ctx, pace, &size, from, ahead)
+	r := &running{Copy: c, pace: c.Pace.withDefaults(), at: from, ahead: make(chan loaded)}
+	r.size.Store(int64(r.pace.First))
+	r.crew, ctx = errgroup.WithContext(ctx)
+	r.crew.Go(func() error {
+		defer close(r.ahead)
+		return r.readAhead(ctx, from)
 	})
-	both.Go(func() error {
-		for next := range ahead {
-			began := pace.Now()
-			done, err := c.write(ctx, next.span, next.rows)
-			if err != nil {
-				return err
-			}
-			sum.add(done)
-			from = from.behind(next.span, next.rows)
-			if err := c.save(ctx, from); err != nil {
-				return err
-			}
-			size.Store(int64(pace.next(len(next.rows.of[0]), pace.Now().Sub(began), next.rows.bytes)))
-		}
-		return nil
-	})
-	err := both.Wait()
-	return sum, err
+	r.crew.Go(func() error { return r.writeAll(ctx) })
+	err := r.crew.Wait()
+	return r.sum, err
+}
+
+// running is a Copy under way.
+type running struct {
+	Copy
+	pace  Pace
+	crew  *errgroup.Group
+	ahead chan loaded
+	size  atomic.Int64 // orders of the next chunk
+
+	// Those of the chunk whose turn it is to commit.
+	at  Checkpoint
+	sum Copied
 }
 
 // loaded is a chunk that was read and is to be written.
@@ -110,21 +106,74 @@ type loaded struct {
 	rows rows
 }
 
-func (c Copy) readAhead(ctx context.Context, pace Pace, size *atomic.Int64, from Checkpoint, ahead chan<- loaded) error {
-	for after, ended := from.After, from.Ended; !ended; {
-		if err := pace.wait(ctx); err != nil {
+// writeAll begins to write a chunk when the one before may commit.
+func (r *running) writeAll(ctx context.Context) error {
+	before := make(chan struct{}) // closed once the chunk before is saved
+	close(before)
+	for next := range r.ahead {
+		mayCommit, saved, its := make(chan struct{}), make(chan struct{}), before
+		r.crew.Go(func() error {
+			if err := r.writeOne(ctx, next, its, mayCommit); err != nil {
+				return errors.Join(err, until(ctx, its))
+			}
+			close(saved)
+			return nil
+		})
+		goOn := mayCommit
+		if !r.Target.hashes { // an embedded group has one writer
+			goOn = saved
+		}
+		if err := until(ctx, goOn); err != nil {
 			return err
 		}
-		span, err := c.Source.span(ctx, c.Tag, after, int(size.Load()))
+		before = saved
+	}
+	return nil
+}
+
+// writeOne writes a chunk, and commits and saves it after the one before.
+func (r *running) writeOne(ctx context.Context, next loaded, before <-chan struct{}, mayCommit chan<- struct{}) error {
+	began := r.pace.Now()
+	done, err := r.write(ctx, next.span, next.rows, func() error {
+		defer close(mayCommit)
+		return until(ctx, before)
+	})
+	if err != nil {
+		return err
+	}
+	r.sum.add(done)
+	r.at = r.at.behind(next.span, next.rows)
+	if err := r.save(ctx, r.at); err != nil {
+		return err
+	}
+	r.size.Store(int64(r.pace.next(len(next.rows.of[0]), r.pace.Now().Sub(began), next.rows.bytes)))
+	return nil
+}
+
+func until(ctx context.Context, closed <-chan struct{}) error {
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *running) readAhead(ctx context.Context, from Checkpoint) error {
+	for after, ended := from.After, from.Ended; !ended; {
+		if err := r.pace.wait(ctx); err != nil {
+			return err
+		}
+		span, err := r.Source.span(ctx, r.Tag, after, int(r.size.Load()))
 		if err != nil {
 			return err
 		}
-		all, err := c.Source.read(ctx, c.Tag, span)
+		all, err := r.Source.read(ctx, r.Tag, span)
 		if err != nil {
 			return err
 		}
 		select {
-		case ahead <- loaded{span, all}:
+		case r.ahead <- loaded{span, all}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -161,14 +210,17 @@ func (c Copy) Orders(ctx context.Context, numbers []pay.OrderNo) (Copied, error)
 	if err != nil {
 		return Copied{}, err
 	}
-	return c.write(ctx, orders(numbers), all)
+	return c.write(ctx, orders(numbers), all, func() error { return nil })
 }
 
-// write makes a chunk of the target like the source's, in one transaction.
-func (c Copy) write(ctx context.Context, p part, all rows) (done Copied, err error) {
+// write makes a chunk of the target like the source's, in one transaction. It commits
+// when mayCommit returns nil.
+func (c Copy) write(ctx context.Context, p part, all rows, mayCommit func() error) (done Copied, err error) {
 	err = c.Target.group.Work(ctx, fmt.Sprintf("copy tag %d from %s", c.Tag, c.Source.Name), func(tx store.Querier) error {
-		done, err = c.writeIn(ctx, tx, p, all)
-		return err
+		if done, err = c.writeIn(ctx, tx, p, all); err != nil {
+			return err
+		}
+		return mayCommit()
 	})
 	if err != nil {
 		return Copied{}, err

@@ -2,7 +2,7 @@ package chunk
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // finds rows that differ by accident; nobody is to be kept out by it
+	"crypto/sha1" //nolint:gosec // finds rows that differ by accident; nobody is to be kept out by it
 	"database/sql"
 	"encoding/binary"
 	"fmt"
@@ -18,7 +18,8 @@ import (
 type Digest struct {
 	Rows int64 `json:"rows"`
 	Fen  int64 `json:"fen"` // all columns of money together
-	// Hash is the sum, modulo 2^64, of the first 64 bits of the MD5 of each row.
+	// Hash is the sum, modulo 2^64, of the first 64 bits of the SHA-1 of each row.
+	// Processors have instructions for it: an MD5 costs a server five times as much.
 	Hash uint64 `json:"hash"`
 }
 
@@ -75,7 +76,7 @@ func (s *Side) digest(ctx context.Context, tag pay.Tag, p part) ([]Digest, error
 	var args []any
 	for i, t := range s.tables {
 		where, these := p.where(t.number)
-		selects = append(selects, fmt.Sprintf("SELECT %d, COUNT(*), COALESCE(SUM(%s),0), COALESCE(SUM(CAST(CONV(LEFT(MD5(%s),16),16,10) AS UNSIGNED)),0) FROM %s WHERE tag=?%s",
+		selects = append(selects, fmt.Sprintf("SELECT %d, COUNT(*), COALESCE(SUM(%s),0), COALESCE(SUM(CAST(CONV(LEFT(SHA1(%s),16),16,10) AS UNSIGNED)),0) FROM %s WHERE tag=?%s",
 			i, sumOf(t.fen), t.rowSQL, t.Name, where))
 		args = slices.Concat(args, []any{tag}, these)
 	}
@@ -126,7 +127,7 @@ func (s *Side) add(all rows) []Digest {
 		t := s.tables[i]
 		for _, r := range list {
 			text = r.text(text[:0])
-			sum := md5.Sum(text) //nolint:gosec // see the import
+			sum := sha1.Sum(text) //nolint:gosec // see the import
 			d := Digest{Rows: 1, Hash: binary.BigEndian.Uint64(sum[:])}
 			for _, c := range t.fen {
 				fen, _ := t.get(r, c).(int64) // NULL adds nothing

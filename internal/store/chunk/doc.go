@@ -8,7 +8,7 @@
 // changes nothing where the rows are the same already.
 //
 // A digest of a chunk is, for each table, the number of rows, the sum of the money
-// and the sum of 64 bits of each row's MD5: sums, as XOR would cancel a row that is
+// and the sum of 64 bits of each row's SHA-1: sums, as XOR would cancel a row that is
 // there twice. Servers compute it themselves; rows of embedded groups come here and
 // are hashed by the same definition.
 //

@@ -85,23 +85,68 @@ func (t table) read(ctx context.Context, q querier, tag pay.Tag, p part) ([]row,
 	}
 	defer found.Close()
 	var list []row
-	targets := make([]any, len(t.columns))
+	values := newCells(len(t.columns))
 	for found.Next() {
-		r := make(row, len(t.columns))
-		for i := range r {
-			targets[i] = &r[i]
-		}
-		if err := found.Scan(targets...); err != nil {
+		if err := found.Scan(values.targets...); err != nil {
 			return nil, err
 		}
-		for i, v := range r {
-			if b, ok := v.([]byte); ok {
-				r[i] = string(b)
-			}
-		}
-		list = append(list, r)
+		list = append(list, values.take())
 	}
 	return list, found.Err()
+}
+
+// cells take the values of one row after the other. All texts of a row become one
+// string, of which its values are parts: a copy makes as many strings as rows, not as
+// values.
+type cells struct {
+	list    []cell
+	targets []any // the cells, as Scan wants them
+	text    []byte
+}
+
+// cell is a number or NULL, or a text by its place in the row's.
+type cell struct {
+	of       *cells
+	value    any
+	isText   bool
+	from, to int
+}
+
+func newCells(n int) *cells {
+	c := &cells{list: make([]cell, n), targets: make([]any, n)}
+	for i := range c.list {
+		c.list[i].of = c
+		c.targets[i] = &c.list[i]
+	}
+	return c
+}
+
+// Scan is told one value by database/sql, bytes of which are only lent.
+func (c *cell) Scan(value any) error {
+	c.value, c.isText, c.from = value, true, len(c.of.text)
+	switch v := value.(type) {
+	case []byte:
+		c.of.text = append(c.of.text, v...)
+	case string:
+		c.of.text = append(c.of.text, v...)
+	default:
+		c.isText = false
+	}
+	c.to = len(c.of.text)
+	return nil
+}
+
+// take makes a row of the values since the last one.
+func (c *cells) take() row {
+	text := string(c.text)
+	c.text = c.text[:0]
+	r := make(row, len(c.list))
+	for i, v := range c.list {
+		if r[i] = v.value; v.isText {
+			r[i] = text[v.from:v.to]
+		}
+	}
+	return r
 }
 
 func (r row) bytes() (n int64) {

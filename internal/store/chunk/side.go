@@ -20,7 +20,7 @@ type Side struct {
 	Name  string // for people: "g1/primary 127.0.0.1:3306"
 	group *store.Group
 	db    func() *sql.DB // of the server that is the primary now
-	// hashes: the server computes digests. An embedded group has no MD5.
+	// hashes: the server computes digests. An embedded group has no SHA1.
 	hashes bool
 	tables []table
 }

@@ -4,6 +4,8 @@
 //
 //	go run ./scripts/bench/rebalance                     50,000 orders, 3 rounds
 //	go run ./scripts/bench/rebalance -orders 1000000     for a quiet machine
+//	go run ./scripts/bench/rebalance -alone -pool 512    one primary, all in memory
+//	go run ./scripts/bench/rebalance -creates 50         what creates feel, too
 //
 // The groups are a sandbox of its own: a primary and two semi-sync replicas each, all
 // durable. "Behind" is the time that the replicas of the target still needed once the
@@ -33,12 +35,18 @@ import (
 	"paytool/internal/store/chunk"
 )
 
-type options struct{ orders, rounds int }
+type options struct {
+	orders, rounds, pool, creates int
+	alone                         bool
+}
 
 func main() {
 	var o options
 	flag.IntVar(&o.orders, "orders", 50_000, "orders of the moving tag; each has about two more rows")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each way")
+	flag.BoolVar(&o.alone, "alone", false, "stop the target's replicas, and wait for none")
+	flag.IntVar(&o.pool, "pool", 16, "MB of each server's buffer pool")
+	flag.IntVar(&o.creates, "creates", 0, "create so many orders a second in the target beside further copies, and say how long they take")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "scripts/bench/rebalance:", err)
@@ -55,6 +63,8 @@ type scene struct {
 	from, to       *chunk.Side
 	nodes          []sandbox.Node
 	rows           int64
+	alone          bool // the target's replicas stand still
+	created        int  // by the engine
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -79,7 +89,44 @@ func run(ctx context.Context, o options) (err error) {
 	if err := s.fill(ctx, o.orders); err != nil {
 		return err
 	}
-	return s.measure(ctx, o.rounds)
+	if err := s.setUp(ctx, o); err != nil {
+		return err
+	}
+	if err := s.measure(ctx, o.rounds); err != nil {
+		return err
+	}
+	if o.creates == 0 {
+		return nil
+	}
+	return s.payments(ctx, o)
+}
+
+// setUp makes the servers as they are to be measured.
+func (s *scene) setUp(ctx context.Context, o options) error {
+	s.alone = o.alone
+	for _, n := range s.nodes {
+		statements := []string{fmt.Sprintf("SET GLOBAL innodb_buffer_pool_size=%d", o.pool<<20)}
+		if o.alone && n.Group == 2 {
+			statements = append(statements, "SET GLOBAL rpl_semi_sync_master_enabled=OFF", "STOP ALL SLAVES")
+		}
+		if err := asRoot(ctx, n, statements...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func asRoot(ctx context.Context, n sandbox.Node, statements ...string) error {
+	db, err := n.Admin()
+	if err != nil {
+		return err
+	}
+	for _, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", statement, err), db.Close())
+		}
+	}
+	return db.Close()
 }
 
 func prepare(ctx context.Context, status *sandbox.Status) (*scene, error) {
@@ -118,7 +165,10 @@ type way struct {
 	rounds []round
 }
 
-type round struct{ took, behind time.Duration }
+type round struct {
+	took, behind time.Duration
+	cpu          usage // until the replicas were there
+}
 
 func (s *scene) measure(ctx context.Context, rounds int) error {
 	ways := []*way{
@@ -133,6 +183,10 @@ func (s *scene) measure(ctx context.Context, rounds int) error {
 					return err
 				}
 			}
+			before, err := s.spent()
+			if err != nil {
+				return err
+			}
 			began := time.Now()
 			if err := w.run(ctx); err != nil {
 				return fmt.Errorf("%s: %w", w.name, err)
@@ -143,6 +197,11 @@ func (s *scene) measure(ctx context.Context, rounds int) error {
 				return err
 			}
 			r.behind = time.Since(began)
+			after, err := s.spent()
+			if err != nil {
+				return err
+			}
+			r.cpu = after.minus(before)
 			w.rounds = append(w.rounds, r)
 		}
 	}
@@ -151,11 +210,12 @@ func (s *scene) measure(ctx context.Context, rounds int) error {
 }
 
 func (s *scene) show(ways []*way) {
-	fmt.Printf("%d rows\n\n| way | rows/s | seconds | replicas behind, s | against mysqldump |\n|---|---|---|---|---|\n", s.rows)
+	fmt.Printf("%d rows\n\n| way | rows/s | seconds | replicas behind, s | against mysqldump | CPU s: source, target, its replicas, client |\n|---|---|---|---|---|---|\n", s.rows)
 	base := ways[0].median().took
 	for _, w := range ways {
 		m := w.median()
-		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.2f |\n", w.name, float64(s.rows)/m.took.Seconds(), m.took.Seconds(), m.behind.Seconds(), base.Seconds()/m.took.Seconds())
+		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.2f | %.2f, %.2f, %.2f, %.2f |\n", w.name, float64(s.rows)/m.took.Seconds(), m.took.Seconds(), m.behind.Seconds(), base.Seconds()/m.took.Seconds(),
+			m.cpu.source.Seconds(), m.cpu.target.Seconds(), m.cpu.replicas.Seconds(), m.cpu.client.Seconds())
 	}
 }
 
@@ -206,10 +266,11 @@ func (s *scene) primary(group int) sandbox.Node {
 	return s.nodes[slices.IndexFunc(s.nodes, func(n sandbox.Node) bool { return n.Group == group && n.Role == sandbox.RolePrimary })]
 }
 
-// empty takes the copy away again, outside what is measured.
+// empty takes the copy away again, outside what is measured. After a DELETE the servers
+// would go on for seconds to clear what it had marked, at the cost of the next way.
 func (s *scene) empty(ctx context.Context) error {
 	for _, t := range store.MovingTables {
-		if _, err := s.target.Bulk().ExecContext(ctx, "DELETE FROM "+t.Name); err != nil {
+		if err := asRoot(ctx, s.primary(2), "TRUNCATE TABLE pay."+t.Name); err != nil {
 			return err
 		}
 	}
@@ -218,6 +279,9 @@ func (s *scene) empty(ctx context.Context) error {
 
 // catchUp waits until every replica of the target has applied what it committed.
 func (s *scene) catchUp(ctx context.Context) error {
+	if s.alone {
+		return nil
+	}
 	var position string
 	if err := s.target.Bulk().QueryRowContext(ctx, "SELECT @@global.gtid_binlog_pos").Scan(&position); err != nil {
 		return err
