@@ -47,6 +47,7 @@ type groupStatus struct {
 	Tags     []pay.Tag        `json:"tags"`
 	State    shard.GroupState `json:"state"`
 	Weight   int              `json:"weight"`
+	Pilots   []string         `json:"pilots"` // merchants whose orders alone it takes, while it is joining
 	Primary  string           `json:"primary"`
 	Replicas []string         `json:"replicas"`
 	Semisync string           `json:"semisync"`
@@ -83,7 +84,7 @@ func (e *engine) status(ctx context.Context) shardStatus {
 	for _, seen := range e.Fleet().Snapshot() {
 		g := groupStatus{
 			Group: seen.Group.ID, Tags: append([]pay.Tag{}, seen.Tags...), State: seen.Group.State, Weight: seen.Group.Weight,
-			Ejected: seen.Ejection != nil, Replicas: []string{}, Orders: -1,
+			Pilots: append([]string{}, seen.Group.Pilots...), Ejected: seen.Ejection != nil, Replicas: []string{}, Orders: -1,
 		}
 		if seen.Ejection != nil {
 			g.Cause = seen.Ejection.Cause
@@ -122,20 +123,28 @@ func writeShardStatus(w io.Writer, s shardStatus) error {
 		Right:  map[string]bool{"GROUP": true, "WEIGHT": true, "ORDERS": true},
 	}
 	for _, g := range s.Groups {
-		takes := "yes"
+		state, takes := string(g.State), "yes"
 		switch {
 		case g.Ejected:
 			takes = "no: " + string(g.Cause)
+		case len(g.Pilots) > 0:
+			takes = "of these alone"
 		case g.State != shard.GroupActive:
 			takes = "no: " + string(g.State)
 		case g.Weight == 0:
 			takes = "no: weight 0"
 		}
+		switch n := len(named(g.Pilots)); {
+		case n == 1:
+			state += ", 1 merchant"
+		case n > 1:
+			state += fmt.Sprintf(", %d merchants", n)
+		}
 		orders := "?"
 		if g.Orders >= 0 {
 			orders = fmt.Sprint(g.Orders)
 		}
-		t.Add(g.Group, strings.Trim(fmt.Sprint(g.Tags), "[]"), g.State, g.Weight, takes, g.Semisync, orders, g.Primary, strings.Join(g.Replicas, " "))
+		t.Add(g.Group, strings.Trim(fmt.Sprint(g.Tags), "[]"), state, g.Weight, takes, g.Semisync, orders, g.Primary, strings.Join(g.Replicas, " "))
 	}
 	if err := t.Write(w); err != nil {
 		return err

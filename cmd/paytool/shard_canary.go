@@ -104,8 +104,8 @@ func (c *canary) ejected() string {
 	return fmt.Sprintf("the topology does not have group %d", c.group)
 }
 
-// tryOrder creates a shadow order whose key is at home in the group. A group without
-// weight is nobody's home.
+// tryOrder creates a shadow order whose key is at home in the group. A group that takes
+// no shadow orders is nobody's home; one with pilots has their merchant among them.
 func (c *canary) tryOrder(ctx context.Context) string {
 	key, ok := c.key()
 	if !ok {
@@ -135,7 +135,7 @@ const keyTries = 100_000
 
 func (c *canary) key() (pay.Key, bool) {
 	t := c.topology()
-	if g, ok := t.Group(c.group); !ok || g.State != shard.GroupActive || g.Weight <= 0 {
+	if g, ok := t.Group(c.group); !ok || g.ShareFor(pay.ShadowMerchant) <= 0 {
 		return pay.Key{}, false
 	}
 	for range keyTries {

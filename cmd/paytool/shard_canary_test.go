@@ -14,11 +14,11 @@ import (
 )
 
 // newTestCanary watches group 3 of three, which has a little of its weight.
-func newTestCanary(weight int, state shard.GroupState) (*canary, *[]order.Request) {
+func newTestCanary(weight int, state shard.GroupState, pilots ...string) (*canary, *[]order.Request) {
 	var made []order.Request
 	topology := shard.NewTopology(0,
 		shard.Report{Group: 1, State: shard.GroupActive, Weight: 100}, shard.Report{Group: 2, State: shard.GroupActive, Weight: 100},
-		shard.Report{Group: 3, State: state, Weight: weight})
+		shard.Report{Group: 3, State: state, Weight: weight, Pilots: pilots})
 	c := &canary{
 		group: 3, limits: canaryLimits{maxP99: time.Minute, maxLag: time.Second},
 		lag:      func(context.Context) (time.Duration, bool) { return 0, true },
@@ -52,7 +52,11 @@ func TestCanaryGoesHome(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	for _, none := range []*canary{first(newTestCanary(0, shard.GroupJoining)), first(newTestCanary(5, shard.GroupJoining)), first(newTestCanary(0, shard.GroupActive))} {
+	c, made = newTestCanary(100, shard.GroupJoining, "m1", pay.ShadowMerchant)
+	if reason := c.check(t.Context()); reason != "" || len(*made) != 1 {
+		t.Errorf("%d orders for a group with pilots: %q", len(*made), reason)
+	}
+	for _, none := range []*canary{first(newTestCanary(100, shard.GroupJoining, "m1")), first(newTestCanary(0, shard.GroupJoining)), first(newTestCanary(5, shard.GroupJoining)), first(newTestCanary(0, shard.GroupActive))} {
 		none.create = func(context.Context, order.Request) (order.Order, error) {
 			return order.Order{}, errors.New("an order for a group that takes none")
 		}

@@ -12,11 +12,12 @@ import (
 
 	"paytool/internal/config"
 	"paytool/internal/order"
+	"paytool/internal/pay"
 	"paytool/internal/report"
 	"paytool/internal/shard"
 	"paytool/internal/shard/join"
 	"paytool/internal/shard/move"
-	"paytool/internal/shard/mover"
+	"paytool/internal/store/tagmove"
 )
 
 type expandOptions struct {
@@ -40,17 +41,20 @@ Add the new groups to the config first, under these numbers, and restart every e
 with it; without --add all groups of the config that are not at work yet join.
 
 The plan is printed, with all that the doctor finds wrong. With --yes the groups get
-schema and epoch; once every engine at work knows a group, it takes new orders: a small
-part of its weight first (--steps), each for --watch. Meanwhile shadow orders are created
-in it. If one of them fails or they are slow, if the group is ejected, its semi-sync is
-off or a replica lags, the whole weight is taken back.
+schema and epoch; once every engine at work knows a group, it takes new orders: with
+--merchants those of these merchants alone first, then of all, a small part of its weight
+first (--steps), each for --watch. Meanwhile shadow orders are created in it. If one of
+them fails or they are slow, if the group is ejected, its semi-sync is off or a replica
+lags, the whole weight is taken back.
 
-Called again, it goes on where the group's weight stands.
+Called again, it goes on where the group stands: without --merchants, from the step for
+some merchants to those for all.
 
 Exit status: 0 the groups have their full weight, or nothing forbids it with --dry-run,
 1 refused or taken back, 2 wrong usage, 130 interrupted.`,
 		Example: `  paytool shard expand --dry-run
   paytool shard expand --yes
+  paytool shard expand --yes --merchants m1,m2 --watch 1h
   paytool shard expand --add 1 --yes --steps 1/256,1/2,1 --watch 5m`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runShardExpand(cmd.Context(), a, o) },
@@ -59,6 +63,7 @@ Exit status: 0 the groups have their full weight, or nothing forbids it with --d
 	f.IntVar(&o.add, "add", 0, "groups that are to join (default: all of the config that are not at work yet)")
 	f.IntVar(&o.weight, "weight", 0, "full weight of the new groups (default: the config's, or where that is 0 the highest of the groups at work)")
 	f.StringVar(&o.steps, "steps", "1/256,1/8,1/4,1/2,1", "parts of the full weight that a group is given, one after the other")
+	f.StringSliceVar(&o.Merchants, "merchants", nil, "merchants whose orders alone a group takes first, as a CSV list (default: there is no such step)")
 	f.DurationVar(&o.Watch, "watch", 10*time.Second, "how long each step is looked at before the next")
 	f.DurationVar(&o.Wait, "wait", time.Minute, "how long to wait until every engine knows the group")
 	f.DurationVar(&o.limits.maxP99, "max-p99", 200*time.Millisecond, "one in a hundred shadow orders may take longer; 0: any time")
@@ -81,7 +86,33 @@ func (o *expandOptions) check() ([]join.Fraction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--steps: %w", err)
 	}
+	if o.Merchants != nil {
+		if err := checkPilots(o.Merchants); err != nil {
+			return nil, fmt.Errorf("--merchants: %w", err)
+		}
+	}
 	return steps, errBoth(o.yes, o.dryRun)
+}
+
+// checkPilots refuses what can be no merchant. The shadow merchant is always added.
+func checkPilots(merchants []string) error {
+	if len(merchants) == 0 {
+		return errors.New("name at least one merchant")
+	}
+	for _, m := range merchants {
+		if err := pay.CheckField("merchant_id", m, 1, pay.MaxMerchantID); err != nil {
+			return fmt.Errorf("%q: %w", m, err)
+		}
+		if m == pay.ShadowMerchant {
+			return fmt.Errorf("%s is always among them: name the merchants beside it", m)
+		}
+	}
+	return nil
+}
+
+// named are the pilots that an operator named.
+func named(pilots []string) []string {
+	return slices.DeleteFunc(slices.Clone(pilots), func(m string) bool { return m == pay.ShadowMerchant })
 }
 
 func runShardExpand(ctx context.Context, a *app, o expandOptions) error {
@@ -89,10 +120,10 @@ func runShardExpand(ctx context.Context, a *app, o expandOptions) error {
 	if err != nil {
 		return usageError(err)
 	}
-	expand := func(e *engine, groups []mover.Group) error {
+	return a.withEngine(ctx, func(e *engine) error {
 		asked := e.ask(ctx, a.dir != "")
 		pending := waiting(e.cfg.Groups, asked.reports)
-		plan, err := e.planWith(ctx, expansion(pending, o.add, asked.topology(e.cfg)), asked)
+		plan, err := e.planWith(ctx, expansion(pending, o, asked.topology(e.cfg)), asked)
 		if err != nil {
 			return err
 		}
@@ -104,13 +135,12 @@ func runShardExpand(ctx context.Context, a *app, o expandOptions) error {
 				return err
 			}
 		}
-		x := expander{app: a, engine: e, groups: groups, opts: o, steps: steps}
+		x := expander{app: a, engine: e, opts: o, steps: steps}
+		for _, g := range e.groups {
+			x.groups = append(x.groups, tagmove.Open(g))
+		}
 		return x.run(ctx, plan)
-	}
-	if !o.yes {
-		return a.withEngine(ctx, func(e *engine) error { return expand(e, nil) })
-	}
-	return a.withMoves(ctx, throttleOptions{}, func(e *engine, m *moves) error { return expand(e, m.groups) })
+	})
 }
 
 // waiting lists the groups of the config that have not their full weight yet: those
@@ -155,33 +185,36 @@ func fullWeight(groups []config.Group, reports []shard.Report, id shard.GroupID)
 	return max(full, 1)
 }
 
-// expansion asks for the groups that wait, or for as many as add says: those that wait
+// expansion asks for the groups that wait, or for as many as --add says: those that wait
 // first, then the next numbers.
-func expansion(pending []shard.GroupID, add int, t shard.Topology) move.Request {
+func expansion(pending []shard.GroupID, o expandOptions, t shard.Topology) move.Request {
+	r := move.Request{Kind: move.Expand, Join: pending, Pilots: o.Merchants}
 	switch {
-	case add == 0 && len(pending) == 0:
-		return move.Request{Kind: move.Expand, Add: 1} // its refusal tells which number to add to the config
-	case add == 0 || add == len(pending):
-		return move.Request{Kind: move.Expand, Join: pending}
-	case add < len(pending):
-		return move.Request{Kind: move.Expand, Join: pending[:add]}
+	case o.add == 0 && len(pending) == 0:
+		r.Add = 1 // its refusal tells which number to add to the config
+		return r
+	case o.add == 0:
+		return r
+	case o.add < len(pending):
+		r.Join = pending[:o.add]
+		return r
 	}
 	next := move.NextGroup(t)
 	for _, g := range pending {
 		next = max(next, g+1)
 	}
-	for len(pending) < add {
-		pending = append(pending, next)
+	for len(r.Join) < o.add {
+		r.Join = append(r.Join, next)
 		next++
 	}
-	return move.Request{Kind: move.Expand, Join: pending}
+	return r
 }
 
 // expander lets the groups of a plan join, one after the other.
 type expander struct {
 	app    *app
 	engine *engine
-	groups []mover.Group
+	groups []*tagmove.Group
 	opts   expandOptions
 	steps  []join.Fraction
 }
@@ -237,16 +270,23 @@ func (x *expander) join(ctx context.Context, id shard.GroupID) (full int, err er
 	canary := newCanary(x.engine, id, group, x.opts.limits)
 	o := x.opts.Options
 	o.Weights, o.Check, o.Now, o.Sleep, o.Log = join.Weights(full, x.steps), canary.check, time.Now, order.System{}.Sleep, x.engine.log
-	o.OnStep = func(weight int) {
+	if len(o.Merchants) > 0 {
+		o.Merchants = append(slices.Clone(o.Merchants), pay.ShadowMerchant) // the canary's
+	}
+	o.OnStep = func(weight int, pilots []string) {
+		whose := ""
+		if len(pilots) > 0 {
+			whose = " for the orders of " + merchantList(named(pilots)) + " alone"
+		}
 		x.engine.Refresh(ctx) // so that shadow orders go by the new weight at once
 		canary.reset()
-		_, _ = fmt.Fprintf(x.app.err, "group %d: weight %d of %d, for %s\n", id, weight, full, o.Watch) // stderr is the last resort
+		_, _ = fmt.Fprintf(x.app.err, "group %d: weight %d of %d%s, for %s\n", id, weight, full, whose, o.Watch) // stderr is the last resort
 	}
 	return full, join.Run(ctx, group, others, o)
 }
 
 // look waits until this process's engine has prepared the group, and reads all groups.
-func (x *expander) look(ctx context.Context, id shard.GroupID) (group mover.Group, others []join.Group, reports []shard.Report, err error) {
+func (x *expander) look(ctx context.Context, id shard.GroupID) (group *tagmove.Group, others []join.Group, reports []shard.Report, err error) {
 	for _, g := range x.groups {
 		if g.ID() == id {
 			group = g

@@ -30,6 +30,7 @@ func TestWaiting(t *testing.T) {
 	}{
 		{"all at work", groups(100, 100), []shard.Report{at(1, active, 100), at(2, active, 100)}, nil},
 		{"not prepared", groups(100, 0), []shard.Report{at(1, active, 100)}, []shard.GroupID{2}},
+		{"with pilots", groups(100, 0), []shard.Report{at(1, active, 100), at(2, shard.GroupJoining, 100)}, []shard.GroupID{2}},
 		{"joining", groups(100, 0), []shard.Report{at(1, active, 100), at(2, shard.GroupJoining, 0)}, []shard.GroupID{2}},
 		{"with a part of the config's weight", groups(100, 50), []shard.Report{at(1, active, 100), at(2, active, 12)}, []shard.GroupID{2}},
 		{"with a part of the others' weight", groups(100, 0), []shard.Report{at(1, active, 100), at(2, active, 12)}, []shard.GroupID{2}},
@@ -77,11 +78,13 @@ func TestExpansion(t *testing.T) {
 		{[]shard.GroupID{4, 5}, 3, []shard.GroupID{4, 5, 6}},
 		{nil, 2, []shard.GroupID{4, 5}},
 	} {
-		if got := expansion(c.pending, c.add, topology); got.Kind != move.Expand || !slices.Equal(got.Join, c.want) {
+		o := expandOptions{add: c.add}
+		o.Merchants = []string{"m1"}
+		if got := expansion(c.pending, o, topology); got.Kind != move.Expand || !slices.Equal(got.Join, c.want) || !slices.Equal(got.Pilots, o.Merchants) {
 			t.Errorf("%d of %v: %v, want %v", c.add, c.pending, got.Join, c.want)
 		}
 	}
-	if got := expansion(nil, 0, topology); got.Add != 1 || got.Join != nil {
+	if got := expansion(nil, expandOptions{}, topology); got.Add != 1 || got.Join != nil {
 		t.Errorf("nobody waits: %+v", got)
 	}
 }

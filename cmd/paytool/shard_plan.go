@@ -18,6 +18,9 @@ func writePlan(w io.Writer, plan *move.Plan) error {
 	if len(plan.Joining) > 0 {
 		p.printf("joining: %s; order numbers end in %d digits of tag; no old order moves\n", groupList(plan.Joining), plan.TagWidth)
 	}
+	if len(plan.Pilots) > 0 {
+		p.printf("first step: the orders of %s alone\n", merchantList(plan.Pilots))
+	}
 	if len(plan.Moves) > 0 && p.err == nil {
 		p.printf("\n")
 		t := report.Table{Header: []string{"TAG", "FROM", "TO", "ORDERS", "ROWS", "MIB", "DUPLICATES"}, Right: map[string]bool{}}
@@ -57,6 +60,13 @@ func writeReasons(p *printer, title string, reasons []move.Reason) {
 	for _, r := range reasons {
 		p.printf("  %s: %s\n", r.Code, r.Text)
 	}
+}
+
+func merchantList(merchants []string) string {
+	if len(merchants) == 1 {
+		return "merchant " + merchants[0]
+	}
+	return fmt.Sprintf("%d merchants (%s)", len(merchants), strings.Join(merchants, ", "))
 }
 
 func groupList(groups []shard.GroupID) string { return strings.Trim(fmt.Sprint(groups), "[]") }

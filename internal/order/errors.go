@@ -107,7 +107,9 @@ func errNoGroup(statuses []shard.Status, failed map[shard.GroupID]error, overloa
 			cause = string(s.Ejection.Cause)
 		case failed[s.Group.ID] != nil:
 			cause = failed[s.Group.ID].Error()
-		case s.Group.State != shard.GroupActive || s.Group.Weight == 0:
+		case len(s.Group.Pilots) > 0:
+			cause = "takes the orders of its first merchants alone"
+		case s.Group.Share() == 0:
 			cause = "takes no new orders"
 		default:
 			cause = "full of slow orders, or out of time"

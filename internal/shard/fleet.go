@@ -171,7 +171,7 @@ func (f *Fleet) Probed(g GroupID, now time.Time, cause Cause) []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	group, _ := f.topo.Group(g)
-	ejected, readmitted := f.members[g].health.probed(now, cause, group.Share() > 0)
+	ejected, readmitted := f.members[g].health.probed(now, cause, group.Record().Share > 0)
 	return f.events(g, ejected, readmitted)
 }
 

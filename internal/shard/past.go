@@ -9,8 +9,9 @@ import (
 // Share is a group's share of new orders from a time on; the zero time where nobody
 // knows since when.
 type Share struct {
-	Share int
-	Since time.Time
+	Share  int
+	Pilots bool // of named merchants alone; the share of others' orders was 0
+	Since  time.Time
 }
 
 // MostShares is how many shares a group keeps on record.
@@ -27,15 +28,15 @@ const (
 	// simultaneous: engines read the groups one by one, and an operator's clock may be
 	// off by a little, so any of them may have been seen first.
 	together = 2 * time.Second
-	// mostTogether bounds how many: each one doubles what may have been in force.
+	// mostTogether bounds how many, and how many groups took the orders of named merchants
+	// alone: each one doubles what may have been in force.
 	mostTogether = 4
 )
 
 // turn is a change of one group's share.
 type turn struct {
 	place int // in Groups
-	share int
-	at    time.Time
+	share Share
 }
 
 // pasts lists all weights that were in force at some time since from, except for those
@@ -43,10 +44,10 @@ type turn struct {
 // missing, does not go back far enough, or tells of more at one time than can be told
 // apart.
 func (t Topology) pasts(from time.Time) (list []past, known bool) {
-	state := make([]int, len(t.Groups))
+	state := make([]Share, len(t.Groups))
 	var turns []turn
 	for i, g := range t.Groups {
-		state[i] = g.Share()
+		state[i] = g.Record()
 		if !g.Changed.After(from) {
 			continue
 		}
@@ -55,20 +56,20 @@ func (t Topology) pasts(from time.Time) (list []past, known bool) {
 		}
 		for _, s := range g.Shares {
 			if s.Since.After(from) {
-				turns = append(turns, turn{i, s.Share, s.Since})
+				turns = append(turns, turn{i, s})
 			} else {
-				state[i] = s.Share
+				state[i] = s
 			}
 		}
 	}
-	slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.share.Since.UnixNano(), b.share.Since.UnixNano()) })
 	for len(turns) > 0 {
 		n := 1
-		for n < len(turns) && turns[n].at.Sub(turns[0].at) <= together {
+		for n < len(turns) && turns[n].share.Since.Sub(turns[0].share.Since) <= together {
 			n++
 		}
-		at := turns[n-1].at
-		if n > mostTogether {
+		at := turns[n-1].share.Since
+		if n > mostTogether || pilotGroups(state, turns[:n]) > mostTogether {
 			return nil, false
 		}
 		for some := range 1<<n - 1 { // all of them is the next state
@@ -78,7 +79,9 @@ func (t Topology) pasts(from time.Time) (list []past, known bool) {
 					mixed[turn.place] = turn.share
 				}
 			}
-			list = append(list, past{t.withShares(mixed), at})
+			for _, shares := range possible(mixed) {
+				list = append(list, past{t.withShares(shares), at})
+			}
 		}
 		for _, turn := range turns[:n] {
 			state[turn.place] = turn.share

@@ -31,12 +31,12 @@ func spread(list []past) (shares [][]int) {
 func TestPasts(t *testing.T) {
 	t.Parallel()
 	minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
-	grown := withRecord(weights(100, 0), 2, Share{0, time.Time{}}, Share{1, minute(-20)}, Share{12, minute(-10)}, Share{100, minute(-5)})
-	both := withRecord(withRecord(weights(100, 100, 100), 2, Share{100, time.Time{}}, Share{0, noon.Add(-3 * time.Second)}),
-		3, Share{100, time.Time{}}, Share{0, noon.Add(-2 * time.Second)})
+	grown := withRecord(weights(100, 0), 2, Share{Share: 0}, Share{Share: 1, Since: minute(-20)}, Share{Share: 12, Since: minute(-10)}, Share{Share: 100, Since: minute(-5)})
+	both := withRecord(withRecord(weights(100, 100, 100), 2, Share{Share: 100}, Share{Share: 0, Since: noon.Add(-3 * time.Second)}),
+		3, Share{Share: 100}, Share{Share: 0, Since: noon.Add(-2 * time.Second)})
 	var long []Share
 	for i := range MostShares {
-		long = append(long, Share{i, noon.Add(time.Duration(i-MostShares) * 10 * time.Second)})
+		long = append(long, Share{Share: i, Since: noon.Add(time.Duration(i-MostShares) * 10 * time.Second)})
 	}
 	for _, tt := range []struct {
 		name  string
@@ -48,7 +48,7 @@ func TestPasts(t *testing.T) {
 		{"step by step", grown, [][]int{{100, 1}, {100, 12}}, true},
 		{"two at once", both, [][]int{{100, 100, 100}, {100, 0, 100}, {100, 100, 0}}, true},
 		{"more than is kept", withRecord(weights(100, 100), 1, long...), nil, false},
-		{"long ago", withRecord(weights(100, 100), 1, Share{100, time.Time{}}, Share{50, minute(-16)}), nil, true},
+		{"long ago", withRecord(weights(100, 100), 1, Share{Share: 100}, Share{Share: 50, Since: minute(-16)}), nil, true},
 	} {
 		list, known := tt.topo.pasts(minute(-15))
 		if got := spread(list); known != tt.known || !slices.EqualFunc(got, tt.want, slices.Equal) {
@@ -62,7 +62,7 @@ func TestPasts(t *testing.T) {
 func TestStartWithARecord(t *testing.T) {
 	t.Parallel()
 	all := weights(100, 100, 100)
-	topo := withRecord(weights(100, 100, 0), 3, Share{100, time.Time{}}, Share{0, newScene(t, all).now.Add(-time.Minute)})
+	topo := withRecord(weights(100, 100, 0), 3, Share{Share: 100}, Share{Share: 0, Since: newScene(t, all).now.Add(-time.Minute)})
 	s := newScene(t, topo)
 	for i := range 200 {
 		key := testKey(i)

@@ -69,7 +69,7 @@ func (f *Fleet) Plan(key pay.Key, now time.Time, draw func() uint64) Plan {
 	defer f.mu.Unlock()
 	p := Plan{Lookup: []GroupID{}}
 	if f.opts.Selection == Random {
-		p.Ranked = f.topo.RankRandom(draw)
+		p.Ranked = f.topo.RankRandom(key.MerchantID, draw)
 	} else {
 		p.Ranked = f.topo.Rank(key)
 	}

@@ -10,8 +10,8 @@ import (
 	"paytool/internal/pay"
 )
 
-// Rank orders the groups that take new orders for a key, the home first: a
-// weighted rendezvous hash. Each group draws an exponentially distributed lot
+// Rank orders the groups that take new orders of the key's merchant, the home first:
+// a weighted rendezvous hash. Each group draws an exponentially distributed lot
 // with its weight as the rate; the smallest lot wins, so a group is home of a
 // share of the keys that is exactly its share of the weights, and a change of one
 // weight moves no key between two other groups. The lots depend on the key and
@@ -24,25 +24,25 @@ func (t Topology) Rank(key pay.Key) []GroupID {
 	buf = append(buf, 0)
 	buf = append(buf, key.MerchantOrderNo...)
 	n := len(buf)
-	return t.rankBy(func(g GroupID) uint64 {
+	return t.rankBy(key.MerchantID, func(g GroupID) uint64 {
 		return xxh3.Hash(binary.BigEndian.AppendUint64(buf[:n], uint64(g))) //nolint:gosec // group numbers are positive
 	})
 }
 
-// RankRandom orders the groups by chance, weighted, as the published design
-// does. It has no memory of the key, so it gives no idempotency across groups.
-func (t Topology) RankRandom(draw func() uint64) []GroupID {
-	return t.rankBy(func(GroupID) uint64 { return draw() })
+// RankRandom orders the groups for a merchant by chance, weighted, as the published
+// design does. It has no memory of the key, so it gives no idempotency across groups.
+func (t Topology) RankRandom(merchant string, draw func() uint64) []GroupID {
+	return t.rankBy(merchant, func(GroupID) uint64 { return draw() })
 }
 
-func (t Topology) rankBy(hash func(GroupID) uint64) []GroupID {
+func (t Topology) rankBy(merchant string, hash func(GroupID) uint64) []GroupID {
 	type lot struct {
 		at    float64
 		group GroupID
 	}
 	lots := make([]lot, 0, len(t.Groups))
 	for _, g := range t.Groups {
-		if share := g.Share(); share > 0 {
+		if share := g.ShareFor(merchant); share > 0 {
 			// 53 bits make u uniform in (0, 1]; -ln(u)/share is exponential with rate share.
 			u := float64(hash(g.ID)>>11+1) / (1 << 53)
 			lots = append(lots, lot{at: -math.Log(u) / float64(share), group: g.ID})

@@ -90,7 +90,7 @@ func TestRankRandomFollowsWeights(t *testing.T) {
 	second := 0
 	const n = 100_000
 	for range n {
-		if topo.RankRandom(rng.Uint64)[0] == 2 {
+		if topo.RankRandom("m", rng.Uint64)[0] == 2 {
 			second++
 		}
 	}

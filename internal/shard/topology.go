@@ -60,6 +60,9 @@ type Report struct {
 	// Founders are the groups that the fleet was planned with, as the group was told when
 	// it was prepared; empty where nobody said so.
 	Founders []GroupID
+	// Pilots are the merchants whose orders alone the group takes while it is joining with
+	// a weight.
+	Pilots []string
 }
 
 // Group is one group of the topology. Changed and Shares are as of its Report.
@@ -69,6 +72,9 @@ type Group struct {
 	Weight  int
 	Changed time.Time
 	Shares  []Share
+	// Pilots are the merchants whose orders alone the group takes, sorted: of a group that
+	// is joining with a weight. Others have none.
+	Pilots []string
 	// Unheard: the group has said nothing yet, and what stands here is assumed. No
 	// order was ever sent by it.
 	Unheard bool
@@ -100,7 +106,7 @@ func NewTopology(legacy GroupID, reports ...Report) Topology {
 		if r.Changed.After(t.Changed) {
 			t.Changed = r.Changed
 		}
-		t.Groups = append(t.Groups, Group{ID: r.Group, State: r.State, Weight: r.Weight, Changed: r.Changed, Shares: r.Shares, Unheard: r.Epoch == 0})
+		t.Groups = append(t.Groups, GroupOf(r))
 		for _, c := range r.Claims {
 			t.Epoch = max(t.Epoch, c.Epoch)
 			t.history[c.Tag] = append(t.history[c.Tag], c)
@@ -111,6 +117,11 @@ func NewTopology(legacy GroupID, reports ...Report) Topology {
 		slices.SortFunc(claims, newerClaim)
 	}
 	return t
+}
+
+// GroupOf is the group that a report tells of.
+func GroupOf(r Report) Group {
+	return Group{ID: r.Group, State: r.State, Weight: r.Weight, Changed: r.Changed, Shares: r.Shares, Pilots: pilotsOf(r), Unheard: r.Epoch == 0}
 }
 
 func newerClaim(a, b Claim) int {
@@ -184,11 +195,12 @@ func (t Topology) Group(id GroupID) (Group, bool) {
 // sameWeights reports whether new orders are spread as they were, whatever the epochs.
 func (t Topology) sameWeights(before Topology) bool {
 	return slices.EqualFunc(t.Groups, before.Groups, func(now, then Group) bool {
-		return now.ID == then.ID && (then.Unheard || now.Share() == then.Share())
+		return now.ID == then.ID && (then.Unheard || now.TakesAs(then))
 	})
 }
 
-// Share is the weight that counts for new orders: only an active group takes any.
+// Share is the weight that counts for new orders of any merchant: only an active group
+// takes those.
 func (g Group) Share() int {
 	if g.State != GroupActive {
 		return 0

@@ -42,19 +42,26 @@ func (op *operator) weigh(p plannedWeight) {
 				if !s.prepared || s.report.Epoch >= epoch {
 					return
 				}
-				was := shard.Group{State: s.report.State, Weight: s.report.Weight}
-				next := shard.Group{State: p.state, Weight: p.weight}
-				s.report.Weight, s.report.State, s.report.Epoch = p.weight, p.state, epoch
-				s.report.Changed = start.Add(s.clock.now)
-				if len(s.report.Shares) == 0 {
-					s.report.Shares = []shard.Share{{Share: was.Share()}}
+				was := shard.GroupOf(s.report)
+				s.report.Weight, s.report.State, s.report.Pilots, s.report.Epoch = p.weight, p.state, p.pilots, epoch
+				if next := shard.GroupOf(s.report); !next.TakesAs(was) {
+					s.weighed(was.Record(), next.Record())
 				}
-				s.report.Shares = append(slices.Clone(s.report.Shares), shard.Share{Share: next.Share(), Since: s.report.Changed})
 				s.since = s.clock.now
-				s.truth.note("group %d: weight %d, %s, epoch %d", s.id, p.weight, p.state, epoch)
+				s.truth.note("group %d: weight %d, %s, pilots %v, epoch %d", s.id, p.weight, p.state, p.pilots, epoch)
 			}, nil
 		})
 	})
+}
+
+// weighed puts a change of the group's share on record.
+func (s *server) weighed(before, next shard.Share) {
+	s.report.Changed = start.Add(s.clock.now)
+	if len(s.report.Shares) == 0 {
+		s.report.Shares = []shard.Share{before}
+	}
+	next.Since = s.report.Changed
+	s.report.Shares = append(slices.Clone(s.report.Shares), next)
 }
 
 // fence fences a group's tag for a while.
@@ -118,7 +125,7 @@ func (s *server) setClaim(r *request, claim shard.Claim) (wait bool) {
 	return false
 }
 
-// takesOrders reports whether the group's own word lets new orders in.
+// takesOrders reports whether the group's own word lets new orders of any merchant in.
 func (s *server) takesOrders() bool {
 	row := s.tags[pay.Tag(s.id)]
 	return row != nil && !row.taken && row.claim.State == shard.TagOwned && s.report.State == shard.GroupActive && s.report.Weight > 0

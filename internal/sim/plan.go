@@ -52,6 +52,7 @@ type plannedWeight struct {
 	group  int
 	weight int
 	state  shard.GroupState
+	pilots []string
 }
 
 type plannedFence struct {
@@ -196,8 +197,11 @@ func (p *plan) drawWeights(r *rand.Rand, n int) {
 	at := p.drawSpan(r, 1, 2).from
 	for range n {
 		w := plannedWeight{at: at, group: group, weight: []int{0, 20, 100, 400}[r.IntN(4)], state: shard.GroupActive}
-		if w.weight == 0 && r.IntN(2) == 0 {
+		switch {
+		case w.weight == 0 && r.IntN(2) == 0:
 			w.weight, w.state = 100, shard.GroupDraining
+		case w.weight > 0 && r.IntN(3) == 0:
+			w.state, w.pilots = shard.GroupJoining, [][]string{{"m0"}, {"m0", "m2"}}[r.IntN(2)]
 		}
 		p.weights = append(p.weights, w)
 		if at = p.drawSpan(r, 1, 2).from; r.IntN(3) == 0 {

@@ -70,7 +70,7 @@ func (s *Stats) add(o Stats) {
 var sometimes = []string{
 	"doubt", "ejected_by_creates", "ejected_by_probes", "fenced", "further_attempt", "got", "guard_found_paid", "guard_silent", "hop",
 	"insert_waited", "journal_applied", "key_found", "killed", "late_commit", "late_success", "money_back_done", "moved_by_expiry",
-	"moved_by_guard", "other_amount_refused", "paid", "panic", "readmitted", "recording", "recovered_commit", "refund_unknown_then_done",
+	"moved_by_guard", "other_amount_refused", "paid", "panic", "pilots_order", "readmitted", "recording", "recovered_commit", "refund_unknown_then_done",
 	"replayed", "revoke_refused_paid", "risk_confirmed", "settled_kept", "settled_tombstoned", "settled_voided", "slot_reused",
 	"tag_moved", "tombstone_waited", "two_payers", "unknown_move_decided",
 }

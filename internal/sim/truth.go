@@ -120,6 +120,9 @@ func (t *truth) inserted(s *server, row *order.Order) {
 		return
 	}
 	t.stats.Orders++
+	if len(shard.GroupOf(s.report).Pilots) > 0 {
+		t.saw("pilots_order")
+	}
 	if first, known := t.amounts[row.Key]; known && first != row.Amount {
 		t.excused[row.Key] = true
 		t.saw("other_amount_unnoticed")

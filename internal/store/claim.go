@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"paytool/internal/order"
@@ -45,27 +46,41 @@ func (g *Group) SetClaim(ctx context.Context, c shard.Claim) error {
 
 // SetWeight writes the group's state and its share of new orders at an epoch, and
 // when the share changed: while it is recent, engines look for earlier attempts of a key
-// where the old weights had sent them. A lower epoch than the row's is refused with
-// ErrOldEpoch.
+// where the old weights had sent them. It ends the time of pilots. A lower epoch than the
+// row's is refused with ErrOldEpoch.
 func (g *Group) SetWeight(ctx context.Context, weight int, state shard.GroupState, epoch int64, at time.Time) error {
-	next := shard.Group{State: state, Weight: weight}
-	return g.change(ctx, fmt.Sprintf("set weight %d and state %s at epoch %d", weight, state, epoch), func(tx *sql.Tx) error {
-		var was shard.Group
-		var known, changed int64
+	return g.weigh(ctx, shard.Report{State: state, Weight: weight, Epoch: epoch}, at)
+}
+
+// weigh writes state, weight and pilots of a report at its epoch.
+func (g *Group) weigh(ctx context.Context, r shard.Report, at time.Time) error {
+	next := shard.GroupOf(r)
+	doing := fmt.Sprintf("set weight %d and state %s with %d pilots at epoch %d", r.Weight, r.State, len(next.Pilots), r.Epoch)
+	return g.change(ctx, doing, func(tx *sql.Tx) error {
+		var before shard.Report
+		var changed, version int64
 		var shares string
 		err := tx.QueryRowContext(ctx, "SELECT state, weight, epoch, changed_ms, shares FROM group_info WHERE id=1"+forUpdate).
-			Scan(&was.State, &was.Weight, &known, &changed, &shares)
+			Scan(&before.State, &before.Weight, &before.Epoch, &changed, &shares)
+		if err == nil {
+			before.Pilots, version, err = readPilots(ctx, tx)
+		}
 		if err != nil {
 			return err
 		}
-		if known > epoch {
+		if before.Epoch > r.Epoch {
 			return ErrOldEpoch
 		}
-		if next.Share() != was.Share() {
+		if was := shard.GroupOf(before); !next.TakesAs(was) {
 			changed = at.UnixMilli()
-			shares = addShare(shares, was.Share(), shard.Share{Share: next.Share(), Since: at})
+			shares = addShare(shares, was.Record(), next.Record(), at)
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE group_info SET weight=?, state=?, epoch=?, changed_ms=?, shares=? WHERE id=1", weight, state, epoch, changed, shares)
+		if !slices.Equal(next.Pilots, before.Pilots) {
+			if err := writePilots(ctx, tx, next.Pilots, version+1, at); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE group_info SET weight=?, state=?, epoch=?, changed_ms=?, shares=? WHERE id=1", r.Weight, r.State, r.Epoch, changed, shares)
 		return err
 	})
 }

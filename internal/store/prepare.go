@@ -71,7 +71,7 @@ func (g *Group) claimServer(ctx context.Context, conn *sql.Conn, uid string, b s
 		_, err = tx.ExecContext(ctx, "INSERT INTO group_state (tag, state, epoch) VALUES (?, ?, ?)", pay.Tag(g.id), shard.TagOwned, b.Epoch)
 	}
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT INTO base_data (kind, id, version, body, updated_ms) VALUES (?, ?, 1, ?, 0)", foundersKind, foundersID, foundersText(b.Founders))
+		_, err = tx.ExecContext(ctx, "INSERT INTO base_data (kind, id, version, body, updated_ms) VALUES (?, ?, 1, ?, 0)", fleetKind, foundersID, foundersText(b.Founders))
 	}
 	if err == nil {
 		err = tx.Commit()
@@ -135,7 +135,8 @@ func (g *Group) Info(ctx context.Context) (shard.Report, error) {
 func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, err error) {
 	rows, err := g.primary().db.QueryContext(ctx, `SELECT i.group_id, i.state, i.weight, i.epoch, i.changed_ms, i.shares, i.primary_uid, `+uidColumn+`,
   COALESCE(s.tag, 0), COALESCE(s.state, ''), COALESCE(s.epoch, 0),
-  COALESCE((SELECT b.body FROM base_data b WHERE b.kind='`+foundersKind+`' AND b.id='`+foundersID+`' AND b.version=1), '')
+  COALESCE((SELECT b.body FROM base_data b WHERE b.kind='`+fleetKind+`' AND b.id='`+foundersID+`' AND b.version=1), ''),
+  COALESCE(`+pilotsSQL+`, '')
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
 	if err != nil {
 		return info, "", err
@@ -145,10 +146,13 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 		var c shard.Claim
 		var changed int64
 		var shares string
-		var founders string
-		err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &shares, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch, &founders)
+		var founders, pilots string
+		err := rows.Scan(&info.Group, &info.State, &info.Weight, &info.Epoch, &changed, &shares, &info.PrimaryUID, &uid, &c.Tag, &c.State, &c.Epoch, &founders, &pilots)
 		if err == nil {
-			info.Founders, err = parseFounders(founders)
+			info.Founders, err = parseFleet[shard.GroupID](foundersID, founders)
+		}
+		if err == nil {
+			info.Pilots, err = parseFleet[string](pilotsID, pilots)
 		}
 		if err != nil {
 			return info, "", err
@@ -172,8 +176,8 @@ FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY 
 
 // The founders lie in the base data, as JSON: written once, with the group's first rows.
 const (
-	foundersKind = "fleet"
-	foundersID   = "founders"
+	fleetKind  = "fleet"
+	foundersID = "founders"
 )
 
 func foundersText(founders []shard.GroupID) string {
@@ -181,14 +185,15 @@ func foundersText(founders []shard.GroupID) string {
 	return string(text)
 }
 
-func parseFounders(text string) (founders []shard.GroupID, err error) {
+// parseFleet reads what base_data says of the fleet under an id, "" for nothing.
+func parseFleet[T any](id, text string) (list []T, err error) {
 	if text == "" {
 		return nil, nil
 	}
-	if err := json.Unmarshal([]byte(text), &founders); err != nil {
-		return nil, fmt.Errorf("the founders of the fleet in base_data: %w", err)
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, fmt.Errorf("the %s of the fleet in base_data: %w", id, err)
 	}
-	return founders, nil
+	return list, nil
 }
 
 var errNotPrepared = errors.New("no engine has prepared this group yet; start one, or check that the dsn names the right database")

@@ -17,6 +17,8 @@ type Group interface {
 	// Info reads the group's rows on its primary.
 	Info(ctx context.Context) (shard.Report, error)
 	SetWeight(ctx context.Context, weight int, state shard.GroupState, epoch int64, at time.Time) error
+	// SetPilots has the group be joining, and take the orders of these merchants alone.
+	SetPilots(ctx context.Context, weight int, merchants []string, epoch int64, at time.Time) error
 	RaiseEpoch(ctx context.Context, epoch int64) error
 	// Instances lists the holders of live leases in the group at now, with the epoch
 	// that each knows.
@@ -25,15 +27,19 @@ type Group interface {
 
 // Options say how a group joins. Zero durations mean the defaults in the comments.
 type Options struct {
-	Weights []int         // of the steps, rising; the last is the full one
-	Watch   time.Duration // how long each step is looked at (10 s)
-	Wait    time.Duration // for every instance to know the group (60 s)
-	Look    time.Duration // between two looks (250 ms)
+	// Merchants, if there are any, are the pilots: the first step is the full weight for
+	// their orders alone.
+	Merchants []string
+	Weights   []int         // of the steps for all merchants, rising; the last is the full one
+	Watch     time.Duration // how long each step is looked at (10 s)
+	Wait      time.Duration // for every instance to know the group (60 s)
+	Look      time.Duration // between two looks (250 ms)
 
 	// Check answers what speaks against the group taking orders, "" for nothing.
 	Check func(ctx context.Context) (reason string)
-	// OnStep hears of each weight that is in force, and of 0 when it was taken back.
-	OnStep func(weight int)
+	// OnStep hears of each weight that is in force, with the pilots for whom alone it is,
+	// and of 0 when it was taken back.
+	OnStep func(weight int, pilots []string)
 
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -45,7 +51,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Wait, time.Minute)
 	setDefault(&o.Look, 250*time.Millisecond)
 	if o.OnStep == nil {
-		o.OnStep = func(int) {}
+		o.OnStep = func(int, []string) {}
 	}
 	return o
 }
@@ -68,12 +74,17 @@ var (
 // 0 again.
 type TakenBack struct {
 	Group  shard.GroupID
-	Weight int // at which it happened
+	Weight int      // at which it happened
+	Pilots []string // for whom alone it was
 	Reason string
 }
 
 func (e *TakenBack) Error() string {
-	return fmt.Sprintf("group %d was given weight %d and taken back to 0: %s", e.Group, e.Weight, e.Reason)
+	whose := ""
+	if len(e.Pilots) > 0 {
+		whose = " for its first merchants"
+	}
+	return fmt.Sprintf("group %d was given weight %d%s and taken back to 0: %s", e.Group, e.Weight, whose, e.Reason)
 }
 
 // joining is one group on its way in.
@@ -81,32 +92,31 @@ type joining struct {
 	Options
 	group  Group
 	others []Group
-	last   shard.Report // the group as it was last read or written
+	last   place // of the group, as it was last read or written
 }
 
-// Run raises the weight of a group step by step, from where it stands. others are all
-// other groups of the fleet. When the context ends the weight stays as it is, and a
-// later Run goes on with it.
+// Run raises the weight of a group step by step, from where it stands: an active group
+// is past the pilots. others are all other groups of the fleet. When the context ends the
+// weight stays as it is, and a later Run goes on with it, with the next step for all
+// merchants if it names no others than the pilots.
 func Run(ctx context.Context, group Group, others []Group, o Options) error {
 	j := &joining{Options: o.withDefaults(), group: group, others: others}
-	var err error
-	if j.last, err = group.Info(ctx); err != nil {
+	now, err := group.Info(ctx)
+	if err != nil {
 		return fmt.Errorf("join group %d: %w", group.ID(), err)
 	}
-	if j.last.State != shard.GroupJoining && j.last.State != shard.GroupActive {
-		return fmt.Errorf("join group %d: it is %s: only a group that is joining takes on weight", group.ID(), j.last.State)
+	if now.State != shard.GroupJoining && now.State != shard.GroupActive {
+		return fmt.Errorf("join group %d: it is %s: only a group that is joining takes on weight", group.ID(), now.State)
 	}
+	j.last = placeOf(now)
 	if err := j.known(ctx); err != nil {
 		return err
 	}
 	if err := j.ready(ctx); err != nil {
 		return err
 	}
-	for _, weight := range j.Weights {
-		if j.last.State == shard.GroupActive && j.last.Weight >= weight {
-			continue // it stood here already
-		}
-		if err := j.step(ctx, weight); err != nil {
+	for _, step := range j.steps() {
+		if err := j.step(ctx, step); err != nil {
 			return err
 		}
 	}
@@ -173,9 +183,9 @@ func (j *joining) ready(ctx context.Context) error {
 	}
 }
 
-// step gives the group a weight and looks at it for a while.
-func (j *joining) step(ctx context.Context, weight int) error {
-	if err := j.set(ctx, weight, shard.GroupActive); err != nil {
+// step takes the group to its next place and looks at it for a while.
+func (j *joining) step(ctx context.Context, next place) error {
+	if err := j.set(ctx, next); err != nil {
 		return err
 	}
 	for until := j.Now().Add(j.Watch); j.Now().Before(until); {
@@ -201,11 +211,11 @@ func (j *joining) look(ctx context.Context) string {
 
 // refuse takes the whole weight back.
 func (j *joining) refuse(ctx context.Context, reason string) error {
-	if j.last.State == shard.GroupJoining {
+	if j.last.state == shard.GroupJoining && len(j.last.pilots) == 0 {
 		return fmt.Errorf("join group %d: nothing was changed: %s", j.group.ID(), reason)
 	}
-	back := &TakenBack{Group: j.group.ID(), Weight: j.last.Weight, Reason: reason}
-	if err := j.set(ctx, 0, shard.GroupJoining); err != nil {
+	back := &TakenBack{Group: j.group.ID(), Weight: j.last.weight, Pilots: j.last.pilots, Reason: reason}
+	if err := j.set(ctx, takesNone); err != nil {
 		return fmt.Errorf("group %d has weight %d, and it could not be taken back, though it should: %s: %w", j.group.ID(), back.Weight, reason, err)
 	}
 	return back
@@ -214,42 +224,42 @@ func (j *joining) refuse(ctx context.Context, reason string) error {
 // setTries is how often a change is tried that the group does not answer.
 const setTries = 20
 
-// set writes weight and state at a new epoch, and lets the other groups know.
-func (j *joining) set(ctx context.Context, weight int, state shard.GroupState) error {
+// set writes where the group is to stand at a new epoch, and lets the other groups know.
+func (j *joining) set(ctx context.Context, next place) error {
 	var epoch int64
 	var err error
 	for try := 1; ; try++ {
-		if epoch, err = j.write(ctx, weight, state, epoch); err == nil {
+		if epoch, err = j.write(ctx, next, epoch); err == nil {
 			break
 		}
 		if try == setTries || errors.Is(err, ErrChanged) {
-			return fmt.Errorf("set weight %d of group %d: %w", weight, j.group.ID(), err)
+			return fmt.Errorf("set weight %d of group %d: %w", next.weight, j.group.ID(), err)
 		}
 		if err := j.Sleep(ctx, j.Look); err != nil {
 			return err
 		}
 	}
-	j.last.Weight, j.last.State, j.last.Epoch = weight, state, epoch
+	j.last = next
 	for _, g := range j.others {
 		if err := g.RaiseEpoch(ctx, epoch); err != nil && j.Log != nil { // engines read the topology each second in any case
 			j.Log.Warn("a group does not know the new epoch", "group", g.ID(), "epoch", epoch, "err", err)
 		}
 	}
-	j.OnStep(weight)
+	j.OnStep(next.weight, next.pilots)
 	return nil
 }
 
 // write is one try at an epoch above all groups'. tried is the epoch of the last try,
 // whose answer was lost: it may be in force.
-func (j *joining) write(ctx context.Context, weight int, state shard.GroupState, tried int64) (epoch int64, err error) {
+func (j *joining) write(ctx context.Context, next place, tried int64) (epoch int64, err error) {
 	now, err := j.group.Info(ctx)
 	switch {
 	case err != nil:
 		return tried, fmt.Errorf("read its weight: %w", err)
-	case tried > 0 && now.Epoch >= tried && now.Weight == weight && now.State == state:
+	case tried > 0 && now.Epoch >= tried && placeOf(now).is(next):
 		return now.Epoch, nil
-	case now.Weight != j.last.Weight || now.State != j.last.State:
-		return tried, fmt.Errorf("%w: it is %s with weight %d, and was %s with %d", ErrChanged, now.State, now.Weight, j.last.State, j.last.Weight)
+	case !placeOf(now).is(j.last):
+		return tried, fmt.Errorf("%w: it is %s, and was %s", ErrChanged, placeOf(now), j.last)
 	}
 	epoch = now.Epoch
 	for _, g := range j.others {
@@ -258,5 +268,8 @@ func (j *joining) write(ctx context.Context, weight int, state shard.GroupState,
 		}
 	}
 	epoch++
-	return epoch, j.group.SetWeight(ctx, weight, state, epoch, j.Now())
+	if len(next.pilots) > 0 {
+		return epoch, j.group.SetPilots(ctx, next.weight, next.pilots, epoch, j.Now())
+	}
+	return epoch, j.group.SetWeight(ctx, next.weight, next.state, epoch, j.Now())
 }

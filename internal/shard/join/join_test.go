@@ -15,7 +15,8 @@ import (
 type fleet struct {
 	groups  []*fake
 	now     time.Time
-	weights []int // as OnStep heard of them
+	weights []int // as OnStep heard of them, those for pilots alone negative
+	pilots  []string
 	slept   int
 	asleep  func(n int) error // before each sleep
 	check   func() string
@@ -35,6 +36,14 @@ func (f *fake) ID() shard.GroupID { return f.id }
 func (f *fake) Info(context.Context) (shard.Report, error) { return f.report, f.down }
 
 func (f *fake) SetWeight(_ context.Context, weight int, state shard.GroupState, epoch int64, _ time.Time) error {
+	return f.set(shard.Report{State: state, Weight: weight, Epoch: epoch})
+}
+
+func (f *fake) SetPilots(_ context.Context, weight int, merchants []string, epoch int64, _ time.Time) error {
+	return f.set(shard.Report{State: shard.GroupJoining, Weight: weight, Pilots: slices.Clone(merchants), Epoch: epoch})
+}
+
+func (f *fake) set(r shard.Report) error {
 	if f.down != nil {
 		return f.down
 	}
@@ -42,10 +51,11 @@ func (f *fake) SetWeight(_ context.Context, weight int, state shard.GroupState, 
 		f.lost--
 		return errors.New("no answer")
 	}
-	if epoch < f.report.Epoch {
+	if r.Epoch < f.report.Epoch {
 		return errors.New("at a higher epoch")
 	}
-	f.report.Weight, f.report.State, f.report.Epoch = weight, state, epoch
+	r.Group = f.id
+	f.report = r
 	if f.deaf > 0 {
 		f.deaf--
 		return errors.New("no answer")
@@ -83,10 +93,15 @@ func newFleet() *fleet {
 
 func (f *fleet) run() error {
 	return Run(context.Background(), f.groups[2], []Group{f.groups[0], f.groups[1]}, Options{
-		Weights: []int{1, 12, 100}, Watch: time.Second, Wait: 2 * time.Second, Look: 100 * time.Millisecond,
-		Check:  func(context.Context) string { return f.check() },
-		OnStep: func(w int) { f.weights = append(f.weights, w) },
-		Now:    func() time.Time { return f.now },
+		Merchants: f.pilots, Weights: []int{1, 12, 100}, Watch: time.Second, Wait: 2 * time.Second, Look: 100 * time.Millisecond,
+		Check: func(context.Context) string { return f.check() },
+		OnStep: func(w int, pilots []string) {
+			if len(pilots) > 0 {
+				w = -w
+			}
+			f.weights = append(f.weights, w)
+		},
+		Now: func() time.Time { return f.now },
 		Sleep: func(_ context.Context, d time.Duration) error {
 			f.slept++
 			f.now = f.now.Add(d)

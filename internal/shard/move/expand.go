@@ -14,6 +14,7 @@ func (p *Plan) expand(t shard.Topology, r Request) {
 		return
 	}
 	p.Joining = slices.Compact(slices.Sorted(slices.Values(r.Join)))
+	p.Pilots = append(p.Pilots, slices.Compact(slices.Sorted(slices.Values(r.Pilots)))...)
 	next := nextGroup(t, p.Joining)
 	if len(r.Join) == 0 {
 		for i := range r.Add {

@@ -34,6 +34,7 @@ type Request struct {
 	Remove []shard.GroupID // instead of To
 	Add    int             // groups that join under the next free numbers
 	Join   []shard.GroupID // instead of Add
+	Pilots []string        // merchants whose orders alone the new groups take first
 	Tag    pay.Tag         // that moves alone
 	Target shard.GroupID   // where it moves to
 }
@@ -51,7 +52,9 @@ type Plan struct {
 	After   []shard.GroupID `json:"groups_after"`
 	Leaving []shard.GroupID `json:"leaving"`
 	Joining []shard.GroupID `json:"joining"`
-	Moves   []Move          `json:"moves"` // by tag
+	// Pilots are the merchants whose orders alone the joining groups take first, sorted.
+	Pilots []string `json:"pilots"`
+	Moves  []Move   `json:"moves"` // by tag
 	// TagWidth is the number of digits that new order numbers need for their tag.
 	TagWidth int   `json:"tag_width"`
 	Rows     int64 `json:"rows"`
@@ -105,7 +108,7 @@ type Reason struct {
 // Judge adds the rest.
 func Draft(t shard.Topology, r Request) Plan {
 	p := Plan{
-		Kind: r.Kind, Epoch: t.Epoch, Groups: present(t), Leaving: []shard.GroupID{}, Joining: []shard.GroupID{},
+		Kind: r.Kind, Epoch: t.Epoch, Groups: present(t), Leaving: []shard.GroupID{}, Joining: []shard.GroupID{}, Pilots: []string{},
 		Moves: []Move{}, Refusals: []Reason{}, Warnings: []Reason{},
 	}
 	if p.Groups == nil {
@@ -235,7 +238,8 @@ func (p *Plan) hash() string {
 		Epoch                           int64
 		Groups, After, Leaving, Joining []shard.GroupID
 		Legs                            []Leg
-	}{p.Kind, p.Epoch, p.Groups, p.After, p.Leaving, p.Joining, legs})
+		Pilots                          []string `json:",omitempty"` // plans without any keep their hash
+	}{p.Kind, p.Epoch, p.Groups, p.After, p.Leaving, p.Joining, legs, p.Pilots})
 	if err != nil {
 		panic(err) // numbers and text always marshal
 	}

@@ -259,6 +259,17 @@ func TestPlanCountsAndKeepsItsHash(t *testing.T) {
 	}
 }
 
+// TestPlanOfPilots: whose orders come first is decided with the plan.
+func TestPlanOfPilots(t *testing.T) {
+	t.Parallel()
+	plain := Draft(fleet(5), Request{Kind: Expand, Add: 1})
+	p := Draft(fleet(5), Request{Kind: Expand, Add: 1, Pilots: []string{"m2", "m1", "m2"}})
+	again := Draft(fleet(5), Request{Kind: Expand, Add: 1, Pilots: []string{"m1", "m2"}})
+	if !slices.Equal(p.Pilots, []string{"m1", "m2"}) || p.Hash != again.Hash || p.Hash == plain.Hash || plain.Pilots == nil {
+		t.Errorf("plan %s for %v, %s for %v, %s for %v", p.Hash, p.Pilots, again.Hash, again.Pilots, plain.Hash, plain.Pilots)
+	}
+}
+
 // TestTagsAreNeverLost: after any chain of plans every tag ever given out has one
 // owner that still counts, and no number was given out twice.
 func TestTagsAreNeverLost(t *testing.T) {

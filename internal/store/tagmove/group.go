@@ -38,7 +38,15 @@ func (g *Group) Lag(ctx context.Context) (behind time.Duration, known bool) { re
 
 // SetWeight writes weight and state at an epoch.
 func (g *Group) SetWeight(ctx context.Context, weight int, state shard.GroupState, epoch int64, at time.Time) error {
-	err := g.of.SetWeight(ctx, weight, state, epoch, at)
+	return oldEpoch(g.of.SetWeight(ctx, weight, state, epoch, at))
+}
+
+// SetPilots has the group be joining and take the orders of these merchants alone.
+func (g *Group) SetPilots(ctx context.Context, weight int, merchants []string, epoch int64, at time.Time) error {
+	return oldEpoch(g.of.SetPilots(ctx, weight, merchants, epoch, at))
+}
+
+func oldEpoch(err error) error {
 	if errors.Is(err, store.ErrOldEpoch) {
 		return fmt.Errorf("%w: %w", mover.ErrOldEpoch, err)
 	}
