@@ -159,6 +159,31 @@ func TestKilledCopyResumes(t *testing.T) {
 	})
 }
 
+// TestNoChunkOvertakes: while a chunk is being saved, the next one is written, and is
+// not committed however long that takes. Who dies then does one chunk again, not two.
+func TestNoChunkOvertakes(t *testing.T) {
+	onEachKind(t, func(t *testing.T, b *bed) {
+		b.fill(b.source, moving, 0, 2000)
+		c := b.copy()
+		c.Pace.First, c.Pace.Most = 500, 500
+		c.Save = func(ctx context.Context, done Checkpoint) error {
+			for range 500 { // enough for the next chunk, if nothing held it
+				var there int64
+				if err := b.target.db().QueryRowContext(ctx, "SELECT COUNT(*) FROM orders").Scan(&there); err != nil {
+					return err
+				}
+				if there != done.Orders {
+					return fmt.Errorf("chunk %d: %d orders are committed, want %d", done.Chunks, there, done.Orders)
+				}
+			}
+			return nil
+		}
+		if _, err := c.Run(t.Context(), Checkpoint{}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestComparisonResumes(t *testing.T) {
 	b := newEmbeddedBed(t)
 	b.fill(b.source, moving, 0, 2000)
