@@ -52,10 +52,11 @@ func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
 	return order.System{}.Sleep(ctx, 5*time.Second) // for orders of the new group
 }
 
-// retire runs the command, which may be killed.
+// retire runs the command. It can be run once only, and so is killed as often as it
+// goes: some more kills are for that.
 func (w *world) retire(ctx context.Context, args ...string) error {
 	if w.killer != nil {
-		return w.killer.drive(ctx, w.kills, args...)
+		return w.killer.drive(ctx, w.kills+max(2, w.kills/20), args...)
 	}
 	_, err := w.paytool(ctx, args...)
 	return err

@@ -14,11 +14,10 @@ import (
 	"paytool/internal/shard/mover"
 )
 
-// The steps of both ways, and of the end. A lifted fence lies on both.
+// The steps of both ways. A lifted fence lies on both.
 var (
-	forth  = []move.Step{move.Drain, move.Copy, move.Follow, move.Verify, move.Fence, move.LastChanges, move.VerifyChanged, move.Unfence, move.Switch, move.ReverseWindow}
-	back   = []move.Step{move.ReverseWindow, move.FenceBack, move.LastBack, move.VerifyBack, move.Unfence, move.SwitchBack, move.Discard, move.Refill}
-	ending = []move.Step{move.Retire}
+	forth = []move.Step{move.Drain, move.Copy, move.Follow, move.Verify, move.Fence, move.LastChanges, move.VerifyChanged, move.Unfence, move.Switch, move.ReverseWindow}
+	back  = []move.Step{move.ReverseWindow, move.FenceBack, move.LastBack, move.VerifyBack, move.Unfence, move.SwitchBack, move.Discard, move.Refill}
 )
 
 // killer kills the tool with -9 while it is in a step, and sees to it that all steps
@@ -48,21 +47,16 @@ func (w *world) newKiller() (*killer, error) {
 	}, err
 }
 
-// run goes there and back until there were enough kills, and stays shrunk. A share of
-// them is left for what cannot be repeated, the end.
+// run goes there and back until there were enough kills, and stays shrunk.
 func (k *killer) run(ctx context.Context) error {
 	w := k.world
-	share := w.kills / (len(forth) + len(back) + len(ending) - 2) // two steps are there twice
-	if !w.expand {
-		share = 0
-	}
-	for round := 1; w.killed < w.kills-share; round++ {
+	for round := 1; w.killed < w.kills; round++ {
 		began, before := time.Now(), w.killed
-		if err := k.there(ctx, w.kills-share); err != nil {
+		if err := k.there(ctx, w.kills); err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
-		if w.killed < w.kills-share {
-			if err := k.drive(ctx, w.kills-share, "shard", "reverse", "--yes", "-o", "json"); err != nil {
+		if w.killed < w.kills {
+			if err := k.drive(ctx, w.kills, "shard", "reverse", "--yes", "-o", "json"); err != nil {
 				return fmt.Errorf("round %d: %w", round, err)
 			}
 		}
@@ -301,7 +295,7 @@ func (k *killer) say(where string, args ...any) {
 func (k *killer) print() {
 	fmt.Printf("%-22s %8s %8s %8s\n", "kill -9 of the tool", "aimed at", "met in", "after")
 	total, met := 0, 0
-	for _, s := range slices.Compact(slices.Concat(forth, back[1:4], back[5:], ending)) {
+	for _, s := range slices.Compact(slices.Concat(forth, back[1:4], back[5:], []move.Step{move.Retire})) {
 		fmt.Printf("%-22s %8d %8d %8d\n", s, k.aimed[s], k.in[s], k.between[s])
 		total, met = total+k.in[s]+k.between[s], met+k.in[s]
 	}

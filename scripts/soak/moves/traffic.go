@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +50,8 @@ type oldOrder struct {
 
 type figures struct {
 	reads, updates, lists, exports int
-	refused, askedAgain            int
+	refused, askedAgain            int           // payments that were, see traffic.pay
+	held                           int           // updates that were asked for again, see traffic.held
 	slowest                        time.Duration // update
 	slowestRead                    time.Duration
 	loads                          []loadFigures
@@ -76,6 +78,9 @@ func (f figures) print(took time.Duration, w *world) {
 	}
 	fmt.Printf("old orders: %d reads (slowest %d ms), %d payments and refunds (slowest %d ms), %d refused, %d payments asked for again, %d lists, %d exports\n",
 		f.reads, f.slowestRead.Milliseconds(), f.updates, f.slowest.Milliseconds(), f.refused, f.askedAgain, f.lists, f.exports)
+	if f.held > 0 {
+		fmt.Printf("%d refunds were refused at a fence that was left up, and asked for again\n", f.held)
+	}
 	if w.refused > 0 {
 		fmt.Printf("%d plans were refused for a moment: orders lay in two groups after one of them was out\n", w.refused)
 	}
@@ -267,7 +272,7 @@ func (t *traffic) refund(o *oldOrder) error {
 		// A request under way is not given up with the run: its outcome counts.
 		_, _, err = t.client.Refund(context.Background(), o.no, request)
 		var refused *order.Error
-		if err == nil || errors.As(err, &refused) && refused.Outcome != order.Unknown {
+		if err == nil || errors.As(err, &refused) && refused.Outcome != order.Unknown && !t.held(refused) {
 			break
 		}
 	}
@@ -277,6 +282,17 @@ func (t *traffic) refund(o *oldOrder) error {
 	}
 	o.refunded++
 	return nil
+}
+
+// held reports whether an update was refused because a fence was up for longer than
+// updates wait. That is how it is where a process was killed under its fence, and the
+// one that was to lift it as well; a client asks again with the same number.
+func (t *traffic) held(refused *order.Error) bool {
+	if t.world.killer == nil || !strings.Contains(refused.Error(), order.ErrNotOwned.Error()) {
+		return false
+	}
+	t.note(func(f *figures) { f.held++ }, nil)
+	return true
 }
 
 // read asks for old orders and holds them against what is known.
