@@ -200,8 +200,8 @@ func (p *plan) drawWeights(r *rand.Rand, n int) {
 		switch {
 		case w.weight == 0 && r.IntN(2) == 0:
 			w.weight, w.state = 100, shard.GroupDraining
-		case w.weight > 0 && r.IntN(3) == 0:
-			w.state, w.pilots = shard.GroupJoining, [][]string{{"m0"}, {"m0", "m2"}}[r.IntN(2)]
+		case w.weight > 0 && r.IntN(2) == 0: // a share that all merchants hardly ever have, so that nothing else leads to its keys
+			w.weight, w.state, w.pilots = 400, shard.GroupJoining, [][]string{{"m0"}, {"m0", "m2"}}[r.IntN(2)]
 		}
 		p.weights = append(p.weights, w)
 		if at = p.drawSpan(r, 1, 2).from; r.IntN(3) == 0 {
