@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -50,11 +51,20 @@ func runScripts(t *testing.T, files ...string) {
 			"difference": keep(regexp.MustCompile(`"id": "(D-[^"]+)"`)),
 			"proposal":   keep(regexp.MustCompile(`"id": "(P-[^"]+)"`)),
 			"cursor":     keep(regexp.MustCompile(`"next": "([^"]+)"`)),
-			"today": func(ts *testscript.TestScript, _ bool, args []string) {
-				ts.Setenv(args[0], time.Now().In(pay.Beijing).Format(time.DateOnly))
-			},
+			"day":        setDay,
 		},
 	})
+}
+
+// setDay is `day NAME [DAYS]`: the day in Beijing, so many days from today.
+func setDay(ts *testscript.TestScript, _ bool, args []string) {
+	days := 0
+	if len(args) > 1 {
+		var err error
+		days, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	ts.Setenv(args[0], time.Now().In(pay.Beijing).AddDate(0, 0, days).Format(time.DateOnly))
 }
 
 // wantStatus is `status N command...`: the command must end with exit status N.
