@@ -52,6 +52,7 @@ type figures struct {
 	reads, updates, lists, exports int
 	refused, askedAgain            int           // payments that were, see traffic.pay
 	held                           int           // updates that were asked for again, see traffic.held
+	gaveWay                        int           // reads that an instance turned away, for creates to be served
 	slowest                        time.Duration // update
 	slowestRead                    time.Duration
 	loads                          []loadFigures
@@ -78,6 +79,9 @@ func (f figures) print(took time.Duration, w *world) {
 	}
 	fmt.Printf("old orders: %d reads (slowest %d ms), %d payments and refunds (slowest %d ms), %d refused, %d payments asked for again, %d lists, %d exports\n",
 		f.reads, f.slowestRead.Milliseconds(), f.updates, f.slowest.Milliseconds(), f.refused, f.askedAgain, f.lists, f.exports)
+	if f.gaveWay > 0 {
+		fmt.Printf("%d reads were turned away at once, as reads give way to creates\n", f.gaveWay)
+	}
 	if f.held > 0 {
 		fmt.Printf("%d refunds were refused at a fence that was left up, and asked for again\n", f.held)
 	}
@@ -303,6 +307,11 @@ func (t *traffic) read(ctx context.Context, worker uint64) {
 		began := time.Now()
 		got, err := t.client.Get(context.Background(), o.no)
 		took := time.Since(began)
+		var away *order.Error
+		if errors.As(err, &away) && away.Code == order.CodeOverloaded { // another one is asked for in its turn
+			t.note(func(f *figures) { f.gaveWay++ }, nil)
+			continue
+		}
 		if err == nil && (got.State != pay.Paid && got.State != pay.Created && got.State != pay.Paying || got.Amount != price) {
 			err = fmt.Errorf("it is %s over %d fen", got.State, got.Amount)
 		}
