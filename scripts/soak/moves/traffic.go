@@ -83,7 +83,7 @@ func (f figures) print(took time.Duration, w *world) {
 		fmt.Printf("%d reads were turned away at once, as reads give way to creates\n", f.gaveWay)
 	}
 	if f.held > 0 {
-		fmt.Printf("%d refunds were refused at a fence that was left up, and asked for again\n", f.held)
+		fmt.Printf("%d payments and refunds were refused at a fence that was left up, and asked for again\n", f.held)
 	}
 	if w.refused > 0 {
 		fmt.Printf("%d plans were refused for a moment: orders lay in two groups after one of them was out\n", w.refused)
@@ -250,10 +250,12 @@ func (t *traffic) pay(o *oldOrder) error {
 	for range 5 {
 		got, told = t.client.Pay(context.Background(), o.no, order.PayRequest{AuthCode: order.AuthCode("success-" + o.no.String())})
 		var silent *order.Error
-		if !errors.As(told, &silent) || silent.Code != order.CodeGuardSilent {
+		if !errors.As(told, &silent) || silent.Code != order.CodeGuardSilent && !t.held(silent) {
 			break
 		}
-		t.note(func(f *figures) { f.askedAgain++ }, nil)
+		if silent.Code == order.CodeGuardSilent {
+			t.note(func(f *figures) { f.askedAgain++ }, nil)
+		}
 	}
 	err := told
 	for range 50 {
