@@ -250,10 +250,14 @@ func (t *traffic) pay(o *oldOrder) error {
 	for range 5 {
 		got, told = t.client.Pay(context.Background(), o.no, order.PayRequest{AuthCode: order.AuthCode("success-" + o.no.String())})
 		var silent *order.Error
-		if !errors.As(told, &silent) || silent.Code != order.CodeGuardSilent && !t.held(silent) {
+		if !errors.As(told, &silent) {
 			break
 		}
-		if silent.Code == order.CodeGuardSilent {
+		guarded := silent.Code == order.CodeGuardSilent || silent.Code == order.CodeRiskDouble
+		if !guarded && !t.held(silent) {
+			break
+		}
+		if guarded {
 			t.note(func(f *figures) { f.askedAgain++ }, nil)
 		}
 	}
