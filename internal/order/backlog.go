@@ -33,12 +33,12 @@ type BacklogQuery struct {
 // others waits for what is left. Nobody counts on a turn: an instance that is dead, or
 // cut off from where the work leads, is made up for by the next.
 const (
-	turn      = 2 * time.Second
-	latestAct = 3 * turn
+	turn        = 2 * time.Second
+	longestWait = 3 * turn
 )
 
 // wait is how long work has to lie before an instance takes it that has others ahead.
-func wait(ahead int) time.Duration { return min(time.Duration(ahead)*turn, latestAct) }
+func wait(ahead int) time.Duration { return min(time.Duration(ahead)*turn, longestWait) }
 
 // backlog asks the holder what lies there and remembers how many instances are ahead.
 func (e *Engine) backlog(ctx context.Context, holder *member, due time.Time) (Backlog, error) {

@@ -59,7 +59,7 @@ func TestSettlingTakesTurns(t *testing.T) {
 		{name: "second, and it is young", ahead: 1, doubts: time.Second, hops: time.Second, want: nil, heldBack: turn},
 		{name: "second, and the first does nothing", ahead: 1, doubts: 3 * time.Second, hops: time.Second, want: []string{"doubts"}, heldBack: turn},
 		{name: "third", ahead: 2, doubts: 3 * time.Second, hops: 5 * time.Second, want: []string{"hops"}, heldBack: 2 * turn},
-		{name: "the last of many", ahead: 90, doubts: 7 * time.Second, hops: 5 * time.Second, want: []string{"doubts"}, heldBack: latestAct},
+		{name: "the last of many", ahead: 90, doubts: 7 * time.Second, hops: 5 * time.Second, want: []string{"doubts"}, heldBack: longestWait},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e, _ := newFakeEngine(t)

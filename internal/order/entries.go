@@ -34,8 +34,8 @@ type Source struct {
 // node served each group, sorted by group.
 //
 // It fails, naming the group, when one cannot be read, and with ErrTagsMoving when a tag
-// moved from one group to another meanwhile: a book with a hole would look like missing money. What
-// was yielded until then is worth nothing.
+// moved from one group to another meanwhile: a book with a hole would look like missing
+// money. What was yielded until then is worth nothing.
 func (e *Engine) Entries(ctx context.Context, q EntryQuery, yield func(pay.Entry) error) ([]Source, error) {
 	return readEach(ctx, e, "read the entries", yield, func(ctx context.Context, m *member, yield func(pay.Entry) error) (Source, error) {
 		return m.Entries(ctx, q, yield)

@@ -76,10 +76,10 @@ func (e *Engine) settle(ctx context.Context, due time.Time, inTurn bool) (open O
 				open.Failed++
 				return open
 			}
-			if since, any := backlog.Doubts[other]; any && !since.After(before) {
+			if since, waits := backlog.Doubts[other]; waits && !since.After(before) {
 				open.add(e.resolveDoubts(ctx, holder, other, before))
 			}
-			if since, any := backlog.Hops[other]; any && !since.After(before) {
+			if since, waits := backlog.Hops[other]; waits && !since.After(before) {
 				open.add(e.sweepHops(ctx, holder, other, before))
 			}
 		}
