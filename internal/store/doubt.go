@@ -53,7 +53,8 @@ func (g *Group) SettleDoubt(ctx context.Context, d order.Doubt, how order.Settle
 	doing := fmt.Sprintf("settle the doubt about order %s", d.OrderNo)
 	return g.inTag(ctx, d.Winner.Tag(), doing, func(t *tx) error {
 		t.touch(d.Winner)
-		_, err := t.exec(ctx, doing, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND settled_ms=0", toMS(at), how, d.OrderNo.String())
+		_, err := t.exec(ctx, doing, "UPDATE doubts SET settled_ms=?, settlement=? WHERE order_no=? AND winner=? AND settled_ms=0",
+			toMS(at), how, d.OrderNo.String(), d.Winner.String())
 		return err
 	})
 }

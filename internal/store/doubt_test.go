@@ -25,6 +25,10 @@ func checkDoubts(t *testing.T, b *bed) {
 		})
 	}
 	about3 := order.Doubt{OrderNo: taggedNumber(t, 1, 3), OldGroup: 3, Key: all[0].Key, Winner: number(t, 1), Created: t0}
+	// The same try in doubt beside another winner, as a tag that moved in brings it.
+	again := all[0]
+	again.Winner, again.Created = number(t, 2), t0.Add(time.Second)
+	all = append(all, again)
 	err := write(ctx, b.group, func(tx order.Tx) error { return tx.InsertDoubts(ctx, append([]order.Doubt{about3}, all...)) })
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +58,12 @@ func checkDoubts(t *testing.T, b *bed) {
 	if d := cmp.Diff(all[1:], list(10), compareNumbers); d != "" {
 		t.Errorf("open doubts (-want +got):\n%s", d)
 	}
-	if n, err := b.group.OpenDoubts(ctx); err != nil || n != 5 {
-		t.Errorf("%d open doubts, %v, want 5", n, err)
+	if n, err := b.group.OpenDoubts(ctx); err != nil || n != 6 {
+		t.Errorf("%d open doubts, %v, want 6", n, err)
+	}
+	repeated := write(ctx, b.group, func(tx order.Tx) error { return tx.InsertDoubts(ctx, all[1:2]) })
+	if !errors.Is(repeated, order.ErrDuplicateNo) {
+		t.Errorf("recorded twice: %v", repeated)
 	}
 }
 

@@ -1,7 +1,7 @@
 package store
 
 // schemaVersion is the newest schema that this program knows.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // migration brings a group's schema to a version. Its statements only add, and
 // can be run again after half of them were run, so that instances of the old and
@@ -30,7 +30,7 @@ var MovingTables = []Table{
 	{Name: "revokes", Key: []string{"order_no", "revoke_no"}, Tag: "tag"},
 	{Name: "outbox", Key: []string{"order_no", "version"}, Tag: "tag"},
 	{Name: "hops", Key: []string{"order_no", "above_group"}, Tag: "tag"},
-	{Name: "doubts", Key: []string{"order_no"}, Tag: "tag"},
+	{Name: "doubts", Key: []string{"order_no", "winner"}, Tag: "tag"},
 	{Name: "tasks", Key: []string{"id"}, Tag: "tag"},
 }
 
@@ -42,7 +42,7 @@ var localTables = []string{"schema_version", "group_info", "group_state", "insta
 // each at its maximum. Columns without a character set hold utf8mb4 and compare
 // byte by byte. live is 1, and NULL in VOID rows: NULLs do not collide, so any
 // number of them lies beside one live row of a key and attempt.
-var migrations = []migration{schemaOrders, schemaPayments, schemaMoves}
+var migrations = []migration{schemaOrders, schemaPayments, schemaMoves, schemaDoubts}
 
 // schemaOrders is what creating an order and the topology need.
 var schemaOrders = migration{
@@ -140,7 +140,7 @@ var schemaOrders = migration{
 		`CREATE INDEX hops_created ON hops (created_ms)`, // what engines read every second
 
 		`CREATE TABLE IF NOT EXISTS doubts (
-  order_no VARCHAR(32) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL PRIMARY KEY,
+  order_no VARCHAR(32) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL,
   tag BIGINT NOT NULL,
   old_group BIGINT NOT NULL,
   merchant_id VARCHAR(32) NOT NULL,
@@ -151,7 +151,8 @@ var schemaOrders = migration{
   winner VARCHAR(32) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL,
   created_ms BIGINT NOT NULL,
   settled_ms BIGINT NOT NULL,
-  settlement VARCHAR(16) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL
+  settlement VARCHAR(16) /*! CHARACTER SET ascii COLLATE ascii_bin */ NOT NULL,
+  PRIMARY KEY (order_no, winner)
 )` + tableOptions,
 		`CREATE INDEX doubts_open ON doubts (old_group, settled_ms, created_ms)`,
 

@@ -248,7 +248,7 @@ VALUES `+tuples(len(hops), columns), args...)
 }
 
 // InsertDoubts records tries whose outcome is unknown. One that is recorded
-// already answers ErrDuplicateNo.
+// already beside the same winner answers ErrDuplicateNo.
 func (t *tx) InsertDoubts(ctx context.Context, doubts []order.Doubt) error {
 	if len(doubts) == 0 {
 		return nil
