@@ -209,6 +209,33 @@ func TestComparisonResumes(t *testing.T) {
 	}
 }
 
+// TestChangeThatIsCarriedOverMeanwhile: what follows the changes may strike one off after
+// the comparison has read the row and before it asks.
+func TestChangeThatIsCarriedOverMeanwhile(t *testing.T) {
+	b := newEmbeddedBed(t)
+	b.fill(b.source, moving, 0, 500)
+	b.copied()
+	late, rotten := number(t, 10, moving), number(t, 20, moving)
+	b.exec(b.source, "UPDATE orders SET subject='late' WHERE order_no=?", late)
+	b.exec(b.target, "UPDATE orders SET subject='rotten' WHERE order_no=?", rotten)
+	var found []string
+	c := Compare{Source: b.source, Target: b.target, Tag: moving,
+		Changed: func(_ context.Context, no string) (bool, error) {
+			if no == late {
+				b.exec(b.target, "UPDATE orders SET subject='late' WHERE order_no=?", late)
+			}
+			return false, nil
+		},
+		Found: func(d Difference) error {
+			found = append(found, d.OrderNo)
+			return nil
+		}}
+	sum, err := c.Run(t.Context(), Checkpoint{})
+	if err != nil || sum.Differing != 1 || sum.Outstanding != 0 || !slices.Equal(found, []string{rotten}) {
+		t.Errorf("found %v, %+v, %v", found, sum, err)
+	}
+}
+
 // TestTargetThatDoesNotWait: once the target owns the tag its rows are newer, and a
 // copier that was left behind must not touch them.
 func TestTargetThatDoesNotWait(t *testing.T) {

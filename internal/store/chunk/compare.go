@@ -208,43 +208,83 @@ func plus(a, b Digest) Digest {
 }
 
 // rows finds the rows that make two digests differ. They may be the same by now: an
-// order that changed between the two questions.
+// order that changed between the two questions. What is not on record as changed may have
+// been, and carried over and struck off since it was read: that is looked at again, and
+// told if it still differs.
 func (c Compare) rows(ctx context.Context, p part, sum *Compared) error {
-	source, err := c.Source.read(ctx, c.Tag, p)
+	found, err := c.look(ctx, p)
 	if err != nil {
 		return err
 	}
-	target, err := c.Target.read(ctx, c.Tag, p)
-	if err != nil {
-		return err
+	for i := 1; ; i++ {
+		var known int
+		if found, known, err = c.unrecorded(ctx, found); err != nil {
+			return err
+		}
+		sum.Outstanding += int64(known)
+		if len(found) == 0 || c.Changed == nil || i == looks {
+			break
+		}
+		again, err := c.look(ctx, p)
+		if err != nil {
+			return err
+		}
+		found = slices.DeleteFunc(again, func(d Difference) bool {
+			return !slices.ContainsFunc(found, func(before Difference) bool { return d.Table == before.Table && d.Key == before.Key })
+		})
 	}
-	for i, t := range c.Source.tables {
-		for _, d := range t.differences(source.of[i], target.of[i]) {
-			d.Tag, d.Source, d.Target = c.Tag, c.Source.Group, c.Target.Group
-			if err := c.tell(ctx, d, sum); err != nil {
-				return err
-			}
+	sum.Differing += int64(len(found))
+	if c.Found == nil {
+		return nil
+	}
+	for _, d := range found {
+		if err := c.Found(d); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (c Compare) tell(ctx context.Context, d Difference, sum *Compared) error {
-	if c.Changed != nil {
+// looks is how often a row is looked at before it is told as differing.
+const looks = 3
+
+// look reads a chunk at both sides and lists what differs.
+func (c Compare) look(ctx context.Context, p part) (found []Difference, err error) {
+	source, err := c.Source.read(ctx, c.Tag, p)
+	if err != nil {
+		return nil, err
+	}
+	target, err := c.Target.read(ctx, c.Tag, p)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range c.Source.tables {
+		for _, d := range t.differences(source.of[i], target.of[i]) {
+			d.Tag, d.Source, d.Target = c.Tag, c.Source.Group, c.Target.Group
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
+
+// unrecorded leaves the rows of orders that are not on record as changed, and counts the
+// others.
+func (c Compare) unrecorded(ctx context.Context, found []Difference) (left []Difference, known int, err error) {
+	if c.Changed == nil {
+		return found, 0, nil
+	}
+	for _, d := range found {
 		changed, err := c.Changed(ctx, d.OrderNo)
 		if err != nil {
-			return fmt.Errorf("ask whether order %s was changed: %w", d.OrderNo, err)
+			return nil, 0, fmt.Errorf("ask whether order %s was changed: %w", d.OrderNo, err)
 		}
 		if changed {
-			sum.Outstanding++
-			return nil
+			known++
+		} else {
+			left = append(left, d)
 		}
 	}
-	sum.Differing++
-	if c.Found == nil {
-		return nil
-	}
-	return c.Found(d)
+	return left, known, nil
 }
 
 func (t table) differences(source, target []row) (list []Difference) {
