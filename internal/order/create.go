@@ -258,13 +258,13 @@ func (c *creation) hops(o Order, above []shard.GroupID) []Hop {
 	hops := make([]Hop, 0, len(above))
 	for _, g := range above {
 		hops = append(hops, Hop{OrderNo: o.No, Above: g, Key: c.Key, Attempt: c.attempt,
-			Reason: c.reason(g), Created: o.Created, Due: o.Created})
+			Reason: c.reason(g, o.Group), Created: o.Created, Due: o.Created})
 	}
 	return hops
 }
 
-// reason says in a word why a group was passed.
-func (c *creation) reason(g shard.GroupID) string {
+// reason says in a word why a group above the winner was passed.
+func (c *creation) reason(g, winner shard.GroupID) string {
 	if slices.ContainsFunc(c.doubts, func(d Doubt) bool { return d.OldGroup == g }) {
 		return Unknown.String()
 	}
@@ -273,6 +273,9 @@ func (c *creation) reason(g shard.GroupID) string {
 	}
 	if !c.e.fleet.Admitted(g) {
 		return "ejected"
+	}
+	if c.plan.Reweighted(g, winner) {
+		return ReasonWeights
 	}
 	return "passed"
 }

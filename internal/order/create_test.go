@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +200,35 @@ func TestUnknownTryIsRecordedByTheWinner(t *testing.T) {
 	}
 	if len(ranked[1].hops) != 1 || ranked[1].hops[0].Above != ranked[0].id || ranked[1].hops[0].Reason != "unknown" {
 		t.Errorf("hops %+v", ranked[1].hops)
+	}
+}
+
+// TestReasonOfAHop tells a group that was passed from one that only earlier weights put
+// above the winner.
+func TestReasonOfAHop(t *testing.T) {
+	e, ranked := newFakeEngine(t)
+	for epoch, drained := range []shard.GroupID{0, ranked[0].id} {
+		topo := shard.Topology{Epoch: int64(epoch) + 1}
+		for id := range shard.GroupID(3) {
+			g := shard.Group{ID: id + 1, State: shard.GroupActive, Weight: 100}
+			if g.ID == drained {
+				g.Weight = 0
+			}
+			topo.Groups = append(topo.Groups, g)
+		}
+		e.fleet.SetTopology(topo, time.Now())
+	}
+	ranked[1].insert = []error{fault(NotCommitted, shard.DiskFull)}
+	o, err := e.Create(t.Context(), testRequest)
+	if err != nil || o.Group != ranked[2].id {
+		t.Fatalf("%+v, %v", o, err)
+	}
+	got := map[shard.GroupID]string{}
+	for _, h := range ranked[2].hops {
+		got[h.Above] = h.Reason
+	}
+	if want := map[shard.GroupID]string{ranked[0].id: ReasonWeights, ranked[1].id: string(shard.DiskFull)}; !maps.Equal(got, want) {
+		t.Errorf("reasons %v, want %v", got, want)
 	}
 }
 

@@ -88,7 +88,7 @@ func (e *Engine) readLedger(ctx context.Context, m *member) {
 			return
 		}
 		for _, h := range hops {
-			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created})
+			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created, Reweighted: h.Reason == ReasonWeights})
 		}
 		if len(hops) < ledgerBatch {
 			break

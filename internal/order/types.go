@@ -182,12 +182,16 @@ type Hop struct {
 	Above   shard.GroupID
 	Key     pay.Key
 	Attempt int
-	Reason  string // why the group was passed: a cause, or "unknown" for an unknown try
+	Reason  string // why the group was passed: a cause, "unknown" for an unknown try, or ReasonWeights
 	Created time.Time
 	// Due is when Above is asked next for a twin; zero once it was asked for the
 	// last time.
 	Due time.Time
 }
+
+// ReasonWeights: the group was not passed. It is where earlier weights would have sent the
+// order, so that an earlier try may lie there.
+const ReasonWeights = "weights"
 
 // Doubt is a try whose outcome is unknown, kept in the group of the winner.
 type Doubt struct {

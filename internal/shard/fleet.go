@@ -38,7 +38,9 @@ type Fleet struct {
 	mu   sync.Mutex
 	topo Topology
 	past []past // what was in force before each change of weights that was seen
-	told []past // and by the groups' own records, seen or not
+	// earlier are these and the weights of the groups' own records, seen or not: each
+	// once, without those in force now.
+	earlier []past
 	// blind is the end of the time in which a key may lie in any group: weights were in
 	// force of which there is no record.
 	blind   time.Time
@@ -99,7 +101,7 @@ func (f *Fleet) SetTopology(t Topology, now time.Time) {
 // recall works out which weights were in force lately.
 func (f *Fleet) recall(now time.Time) {
 	told, known := f.topo.pasts(now.Add(-f.opts.RetryWindow))
-	f.told = told
+	f.earlier = f.topo.others(slices.Concat(f.past, told))
 	if until := f.topo.Changed.Add(f.opts.RetryWindow); !known && until.After(f.blind) {
 		f.blind = until
 	}

@@ -436,6 +436,64 @@ func TestLookupAfterAWeightChange(t *testing.T) {
 	}
 }
 
+// TestReweightedOrdersDisturbNobody: orders that land where new weights send them leave
+// records past every group of the old ones. Those are asked for such a key, and nobody for
+// other keys.
+func TestReweightedOrdersDisturbNobody(t *testing.T) {
+	s := newScene(t, weights(100, 100, 0))
+	next := weights(100, 100, 100)
+	next.Epoch = 2
+	s.f.SetTopology(next, s.now)
+	s.after(time.Second)
+	var told []Landing
+	for i := range 100 {
+		p := s.plan(testKey(i))
+		winner := p.Tries[0]
+		for _, g := range p.Above(winner) {
+			if !p.Reweighted(g, winner) {
+				t.Fatalf("group %d was passed on the way to %d: %+v", g, winner, p)
+			}
+			told = append(told, Landing{Key: testKey(i), Group: winner, Above: g, At: s.now, Reweighted: true})
+		}
+		if winner == 3 && len(p.Above(winner)) != 2 {
+			t.Errorf("an order at 3 may have lain at 1 and at 2 before; its record names %v", p.Above(winner))
+		}
+	}
+	s.f.LedgerRead(3, s.now, told)
+	for i := range 100 {
+		if p := s.f.Plan(testKey(1000+i), s.now, nil); p.Ranked[0] != 3 && len(p.Lookup) > 0 || p.Ranked[0] == 3 && len(p.Lookup) != 1 {
+			t.Fatalf("asks %v for a key ranked %v", p.Lookup, p.Ranked)
+		}
+	}
+	hang := s.plan(testKey(1))
+	if hang.Reweighted(hang.Ranked[0], hang.Ranked[1]) {
+		t.Error("the home was passed, whatever weights there were before")
+	}
+}
+
+// TestEqualWeightsAreRankedOnce: moves there and back again raise the epoch many times,
+// and creates look at each kind of weights once.
+func TestEqualWeightsAreRankedOnce(t *testing.T) {
+	s := newScene(t, weights(100, 100, 100))
+	for i := range 20 {
+		next := weights(100, 100, 100*(i%2))
+		next.Epoch = int64(i) + 2
+		s.after(time.Second)
+		s.f.SetTopology(next, s.now)
+	}
+	if p := s.plan(testKey(5)); len(p.before) != 1 || slices.Contains(p.before[0], 3) {
+		t.Errorf("rankings before: %v, want that without group 3", p.before)
+	}
+	s.after(15*time.Minute - 2*time.Second)
+	if p := s.plan(testKey(5)); len(p.before) != 1 {
+		t.Errorf("rankings before: %v, want what was in force 15 minutes ago", p.before)
+	}
+	s.after(2 * time.Second)
+	if p := s.plan(testKey(5)); len(p.before) != 0 {
+		t.Errorf("rankings before: %v after the retry window", p.before)
+	}
+}
+
 // TestEveryRecentWeightChangeCounts: an order may lie where any weights of the last
 // 15 minutes sent it, not only the last ones.
 func TestEveryRecentWeightChangeCounts(t *testing.T) {

@@ -19,6 +19,9 @@ type Landing struct {
 	Key          pay.Key
 	Group, Above GroupID
 	At           time.Time
+	// Reweighted: Above is where earlier weights would have sent the order. It was not
+	// passed because of anything that is wrong with it.
+	Reweighted bool
 }
 
 // landings remembers which keys lie off their home, so that a look-up is made for
@@ -86,7 +89,7 @@ func (f *Fleet) LedgerRead(g GroupID, now time.Time, told []Landing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, at := range told {
-		if f.landings.news(at) {
+		if !at.Reweighted && f.landings.news(at) {
 			f.hopped(at.Above, at.At)
 		}
 	}

@@ -100,3 +100,25 @@ func (t Topology) withShares(shares []int) Topology {
 	t.Groups = groups
 	return t
 }
+
+// others drops what is in force now from a list, and of equal weights all but the one
+// that was in force last.
+func (t Topology) others(all []past) (list []past) {
+	for _, p := range all {
+		if p.topo.ranksAs(t) {
+			continue
+		}
+		i := slices.IndexFunc(list, func(q past) bool { return p.topo.ranksAs(q.topo) })
+		switch {
+		case i < 0:
+			list = append(list, p)
+		case p.at.After(list[i].at):
+			list[i] = p
+		}
+	}
+	return list
+}
+
+func (t Topology) ranksAs(other Topology) bool {
+	return slices.EqualFunc(t.Groups, other.Groups, func(a, b Group) bool { return a.ID == b.ID && a.TakesAs(b) })
+}

@@ -105,9 +105,16 @@ func (f *Fleet) lookup(p Plan, key pay.Key, now time.Time) (groups []GroupID) {
 	return groups
 }
 
+// Reweighted reports whether an order of this plan went past a group that is above the
+// winner only by earlier weights, or by weights that nobody here saw: nothing is wrong
+// with it.
+func (p Plan) Reweighted(above, winner GroupID) bool {
+	return !slices.Contains(aboveIn(nil, p.Ranked, winner), above)
+}
+
 // before lists the rankings of a key before recent changes of weights.
 func (f *Fleet) before(key pay.Key, now time.Time) (rankings [][]GroupID) {
-	for _, p := range slices.Concat(f.past, f.told) {
+	for _, p := range f.earlier {
 		if now.Sub(p.at) < f.opts.RetryWindow {
 			rankings = append(rankings, p.topo.Rank(key))
 		}
