@@ -21,7 +21,8 @@ import (
 // Options say who is asked.
 type Options struct {
 	Groups []Group
-	// Timeout bounds all that is asked of one node (2 s).
+	// Timeout bounds connecting to a node with one account, and again what is asked then
+	// (2 s).
 	Timeout time.Duration
 	// Now is this machine's clock (time.Now).
 	Now func() time.Time
@@ -50,8 +51,13 @@ type Node struct {
 
 const (
 	defaultTimeout = 2 * time.Second
-	// atOnce bounds the nodes that are asked at a time.
+	// atOnce bounds the nodes that are connected to at a time, as one that is dead takes up
+	// its time.
 	atOnce = 16
+	// busyAtOnce bounds those that are answering. All the variables and figures of a server
+	// keep a processor busy for some ten ms, and servers may share a machine: fifteen at
+	// once on two processors made the orders of all groups late.
+	busyAtOnce = 2
 )
 
 // Read asks all nodes and returns when all have answered or used up their time.
@@ -66,6 +72,7 @@ func Read(ctx context.Context, o Options) []doctor.Group {
 	groups := make([]doctor.Group, len(o.Groups))
 	var asking errgroup.Group
 	asking.SetLimit(atOnce)
+	busy := make(chan struct{}, busyAtOnce)
 	for i, g := range o.Groups {
 		groups[i] = doctor.Group{ID: g.ID, Weight: g.Weight, Zone: g.Zone, Semisync: g.Semisync, Replicas: len(g.Replicas)}
 		if c, err := mysql.ParseDSN(g.Primary.DSN); err == nil {
@@ -82,7 +89,7 @@ func Read(ctx context.Context, o Options) []doctor.Group {
 				label = fmt.Sprintf("replica%d", j)
 			}
 			asking.Go(func() error {
-				nodes[j] = o.read(ctx, n, fmt.Sprintf("g%d/%s", g.ID, label), j == 0)
+				nodes[j] = o.read(ctx, busy, n, fmt.Sprintf("g%d/%s", g.ID, label), j == 0)
 				return nil
 			})
 		}
@@ -93,10 +100,8 @@ func Read(ctx context.Context, o Options) []doctor.Group {
 
 // read asks one node: everything that needs no privilege through the account that
 // the engine uses, so that what the engine would meet is met here.
-func (o Options) read(ctx context.Context, n Node, label string, primary bool) doctor.Node {
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
-	r := reader{timeout: o.Timeout, now: o.Now, host: o.Host, node: doctor.Node{Name: label, Primary: primary}}
+func (o Options) read(ctx context.Context, busy chan struct{}, n Node, label string, primary bool) doctor.Node {
+	r := reader{timeout: o.Timeout, busy: busy, now: o.Now, host: o.Host, node: doctor.Node{Name: label, Primary: primary}}
 	if c, err := mysql.ParseDSN(n.DSN); err == nil {
 		r.node.Name += " " + c.Addr
 	}
@@ -113,6 +118,7 @@ func (o Options) read(ctx context.Context, n Node, label string, primary bool) d
 // reader fills in the facts about one node.
 type reader struct {
 	timeout time.Duration
+	busy    chan struct{} // a place for each node that may be answering
 	now     func() time.Time
 	host    string
 	node    doctor.Node
@@ -130,24 +136,65 @@ func (r *reader) down() bool {
 
 // as asks with one of the accounts, on one connection.
 func (r *reader) as(ctx context.Context, account doctor.Account, dsn string, ask func(ctx context.Context, conn *sql.Conn) error) {
-	err := withConn(ctx, dsn, ask)
-	if err == nil {
-		return
+	if err := r.ask(ctx, dsn, ask); err != nil {
+		r.node.Refusals = append(r.node.Refusals, doctor.Refusal{Account: account, Kind: kindOf(err), Reason: err.Error()})
 	}
-	refused := doctor.Refusal{Account: account, Kind: kindOf(err), Reason: err.Error()}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the driver may call that a bad connection
-		refused.Kind, refused.Reason = doctor.Silent, fmt.Sprintf("no answer within %s", r.timeout)
+}
+
+func (r *reader) ask(ctx context.Context, dsn string, ask func(ctx context.Context, conn *sql.Conn) error) error {
+	db, err := open(dsn)
+	if err != nil {
+		return err
 	}
-	r.node.Refusals = append(r.node.Refusals, refused)
+	defer db.Close() //nolint:errcheck // nothing was written
+	var conn *sql.Conn
+	if err := r.within(ctx, func(ctx context.Context) error {
+		conn, err = db.Conn(ctx)
+		return err
+	}); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close() //nolint:errcheck // nothing was written
+	return r.inTurn(ctx, func() error {
+		return r.within(ctx, func(ctx context.Context) error { return ask(ctx, conn) })
+	})
+}
+
+// silentError says that a node did not answer in time.
+type silentError struct{ timeout time.Duration }
+
+func (e silentError) Error() string { return fmt.Sprintf("no answer within %s", e.timeout) }
+
+// within bounds one step. One that took all its time got no answer, whatever the driver
+// says: it may call that a bad connection.
+func (r *reader) within(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	err := do(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return silentError{r.timeout}
+	}
+	return err
+}
+
+// inTurn waits for a place among the nodes that are answering.
+func (r *reader) inTurn(ctx context.Context, ask func() error) error {
+	select {
+	case r.busy <- struct{}{}:
+		defer func() { <-r.busy }()
+		return ask()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // errDSN leaves out the driver's words, which repeat parts of the DSN.
 var errDSN = errors.New("its dsn does not parse (value withheld): write user:password@tcp(host:port)/database")
 
-func withConn(ctx context.Context, dsn string, ask func(ctx context.Context, conn *sql.Conn) error) error {
+func open(dsn string) (*sql.DB, error) {
 	c, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return errDSN
+		return nil, errDSN
 	}
 	c.InterpolateParams, c.ParseTime, c.MultiStatements, c.RejectReadOnly = true, false, false, false
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = 0, 0, 0 // the context has the time for everything
@@ -155,16 +202,9 @@ func withConn(ctx context.Context, dsn string, ask func(ctx context.Context, con
 	c.Logger = &mysql.NopLogger{} // what it would say comes back as an error
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
-		return errDSN
+		return nil, errDSN
 	}
-	db := sql.OpenDB(connector)
-	defer db.Close() //nolint:errcheck // nothing was written
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close() //nolint:errcheck // nothing was written
-	return ask(ctx, conn)
+	return sql.OpenDB(connector), nil
 }
 
 // Server errors that say who may do what.
@@ -183,7 +223,10 @@ var denials = map[uint16]bool{
 func kindOf(err error) doctor.RefusalKind {
 	var answer *mysql.MySQLError
 	var network net.Error
+	var silent silentError
 	switch {
+	case errors.As(err, &silent):
+		return doctor.Silent
 	case errors.As(err, &answer) && denials[answer.Number]:
 		return doctor.Denied
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, driver.ErrBadConn), errors.Is(err, syscall.ENOENT):
