@@ -21,6 +21,7 @@ type probeTimes struct {
 const (
 	keptProbes = 100 // ten seconds of them
 	fewProbes  = 20  // with fewer, one slow write at the start would be the quantile
+	lastProbes = 10  // a second of them
 )
 
 func (p *probeTimes) add(g shard.GroupID, took time.Duration) {
@@ -39,6 +40,19 @@ func (p *probeTimes) p99(g shard.GroupID) time.Duration {
 	times := slices.Clone(p.last[g])
 	p.mu.Unlock()
 	return p99(times)
+}
+
+// lately is the median of the last second's probes, 0 with none.
+func (p *probeTimes) lately(g shard.GroupID) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	times := p.last[g]
+	times = slices.Clone(times[max(0, len(times)-lastProbes):])
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[len(times)/2]
 }
 
 func p99(times []time.Duration) time.Duration {

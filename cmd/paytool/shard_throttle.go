@@ -83,6 +83,33 @@ func (t *throttle) Hold(ctx context.Context) (string, error) {
 	return "", nil
 }
 
+// Ease is that of the brake that is nearest to holding.
+func (t *throttle) Ease() (near float64) {
+	t.mu.Lock()
+	brakes := t.brakes
+	t.mu.Unlock()
+	for _, b := range brakes {
+		if e, ok := b.(chunk.Easer); ok {
+			near = max(near, e.Ease())
+		}
+	}
+	return near
+}
+
+// writesBrake holds while a few writes are slow, and slows copying down while most of
+// them are.
+type writesBrake struct {
+	chunk.Lag
+	lately func() time.Duration
+}
+
+// slowMedian is the part of the bound on the slowest writes at which the median is as
+// bad as can be: a quarter.
+const slowMedian = 4
+
+// Ease goes by the median of the last second, which follows at once what copying does.
+func (b writesBrake) Ease() float64 { return slowMedian * float64(b.lately()) / float64(b.Most) }
+
 // brake sets the throttle for some runs: the cheapest brake is asked first.
 func (e *engine) brake(ctx context.Context, t *throttle, o throttleOptions, groups []mover.Group, runs []mover.Run) error {
 	brakes := o.local()
@@ -92,10 +119,10 @@ func (e *engine) brake(ctx context.Context, t *throttle, o throttleOptions, grou
 			continue
 		}
 		if o.maxP99 > 0 {
-			brakes = append(brakes, chunk.Lag{
+			brakes = append(brakes, writesBrake{chunk.Lag{
 				What: fmt.Sprintf("the slowest in a hundred of writes to group %d takes", g.ID()), Most: o.maxP99,
 				Ask: func(context.Context) (time.Duration, error) { return e.probed.p99(g.ID()), nil },
-			})
+			}, func() time.Duration { return e.probed.lately(g.ID()) }})
 		}
 		brakes = append(brakes, lagBrake{g, o.maxLag}) // of the source too: changes are copied back to it
 		if o.maxThreads > 0 {

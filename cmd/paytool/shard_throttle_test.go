@@ -72,6 +72,16 @@ func TestThrottleAsksAllBrakes(t *testing.T) {
 	if reason, _ := all.Hold(t.Context()); !strings.Contains(reason, flag) {
 		t.Errorf("the first brake: %q", reason)
 	}
+	if near := all.Ease(); near != 0 {
+		t.Errorf("brakes that do not ease: %v", near)
+	}
+	writes := func(median time.Duration) mover.Brake {
+		return writesBrake{chunk.Lag{Most: 200 * time.Millisecond}, func() time.Duration { return median }}
+	}
+	all.set([]mover.Brake{writes(2 * time.Millisecond), writes(25 * time.Millisecond), writes(0)})
+	if near := all.Ease(); near != 0.5 {
+		t.Errorf("a median of 25 ms is %v of the way to 200 ms for the slowest, want half", near)
+	}
 	if local := (&throttleOptions{holdFile: flag, window: "02:00-06:00"}).local(); len(local) != 2 {
 		t.Errorf("%d brakes", len(local))
 	} else if w, ok := local[1].(chunk.Window); !ok || w.From != 2*time.Hour || w.To != 6*time.Hour || w.Now().Location().String() == "UTC" {
@@ -94,7 +104,10 @@ func TestProbeTimes(t *testing.T) {
 	if got := p.p99(1); got != 99*time.Millisecond {
 		t.Errorf("p99 of 1 to 100 ms: %s", got)
 	}
-	if got := p.p99(2); got != 0 {
-		t.Errorf("of another group: %s", got)
+	if got := p.lately(1); got != 96*time.Millisecond {
+		t.Errorf("median of 91 to 100 ms: %s", got)
+	}
+	if p99, lately := p.p99(2), p.lately(2); p99 != 0 || lately != 0 {
+		t.Errorf("of another group: %s, %s", p99, lately)
 	}
 }

@@ -183,7 +183,7 @@ type Legwork struct {
 	Brakes   []Brake
 }
 
-// Brake holds copying back for the sake of payments; see chunk.Brake.
+// Brake holds copying back for the sake of payments; see chunk.Brake and chunk.Easer.
 type Brake interface {
 	Hold(ctx context.Context) (reason string, err error)
 }

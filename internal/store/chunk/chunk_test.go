@@ -440,6 +440,67 @@ func TestBrakesHold(t *testing.T) {
 	}
 }
 
+// easing is a Brake that never holds.
+type easing float64
+
+func (easing) Hold(context.Context) (string, error) { return "", nil }
+func (e easing) Ease() float64                      { return float64(e) }
+
+func TestRestGrowsAsABrakeComesNear(t *testing.T) {
+	t.Parallel()
+	never := BrakeFunc(func(context.Context) (string, error) { return "", nil })
+	for _, c := range []struct {
+		brakes []Brake
+		want   time.Duration // after a chunk of 100 ms
+	}{
+		{nil, 0},
+		{[]Brake{never, easing(0)}, 0},
+		{[]Brake{easing(0.1), easing(0.5), never}, 200 * time.Millisecond},
+		{[]Brake{easing(7)}, 400 * time.Millisecond},
+	} {
+		slept := time.Duration(0)
+		p := Pace{Brakes: c.brakes, Sleep: func(_ context.Context, d time.Duration) error {
+			slept += d
+			return nil
+		}}.withDefaults()
+		if err := p.rest(t.Context(), 100*time.Millisecond); err != nil || slept != c.want {
+			t.Errorf("%v: rests for %s, want %s; %v", c.brakes, slept, c.want, err)
+		}
+	}
+}
+
+// TestEveryKindOfWorkRests: copying, comparing and deleting pause between their chunks.
+func TestEveryKindOfWorkRests(t *testing.T) {
+	b := newEmbeddedBed(t)
+	b.fill(b.source, moving, 0, 1000)
+	rests := 0
+	pace := Pace{First: 100, Most: 100, Brakes: []Brake{easing(1)}, Sleep: func(context.Context, time.Duration) error {
+		rests++
+		return nil
+	}}
+	rested := func(what string) {
+		t.Helper()
+		if rests < 5 {
+			t.Errorf("%s: %d rests in ten chunks", what, rests)
+		}
+		rests = 0
+	}
+	c := b.copy()
+	c.Pace = pace
+	if _, err := c.Run(t.Context(), Checkpoint{}); err != nil {
+		t.Fatal(err)
+	}
+	rested("copy")
+	if _, err := (Compare{Source: b.source, Target: b.target, Tag: moving, Pace: pace}).Run(t.Context(), Checkpoint{}); err != nil {
+		t.Fatal(err)
+	}
+	rested("compare")
+	if _, err := (Delete{Side: b.target, Tag: moving, Pace: pace}).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rested("delete")
+}
+
 func TestWindowOverMidnight(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -128,10 +129,13 @@ func (a *asked) behind(c Checkpoint) Checkpoint {
 
 func (c Compare) askAhead(ctx context.Context, crew *errgroup.Group, from Checkpoint, ahead chan<- *asked) error {
 	pace := c.Pace.withDefaults()
-	var size atomic.Int64
+	var size, last atomic.Int64 // orders of the next chunk, nanoseconds that the last one took
 	size.Store(int64(pace.First))
 	for after, ended := from.After, from.Ended; !ended; {
 		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+		if err := pace.rest(ctx, time.Duration(last.Load())); err != nil {
 			return err
 		}
 		orders := int(size.Load())
@@ -145,7 +149,9 @@ func (c Compare) askAhead(ctx context.Context, crew *errgroup.Group, from Checkp
 			if next.both, err = c.digests(ctx, span); err != nil {
 				return err
 			}
-			size.Store(int64(pace.next(orders, pace.Now().Sub(began), 0)))
+			took := pace.Now().Sub(began)
+			last.Store(int64(took))
+			size.Store(int64(pace.next(orders, took, 0)))
 			close(next.answered)
 			return nil
 		})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
@@ -94,6 +95,7 @@ type running struct {
 	crew  *errgroup.Group
 	ahead chan loaded
 	size  atomic.Int64 // orders of the next chunk
+	took  atomic.Int64 // by the last chunk, in nanoseconds
 
 	// Those of the chunk whose turn it is to commit.
 	at  Checkpoint
@@ -126,6 +128,9 @@ func (r *running) writeAll(ctx context.Context) error {
 		if err := until(ctx, goOn); err != nil {
 			return err
 		}
+		if err := r.pace.rest(ctx, time.Duration(r.took.Load())); err != nil {
+			return err
+		}
 		before = saved
 	}
 	return nil
@@ -146,7 +151,9 @@ func (r *running) writeOne(ctx context.Context, next loaded, before <-chan struc
 	if err := r.save(ctx, r.at); err != nil {
 		return err
 	}
-	r.size.Store(int64(r.pace.next(len(next.rows.of[0]), r.pace.Now().Sub(began), next.rows.bytes)))
+	took := r.pace.Now().Sub(began)
+	r.took.Store(int64(took))
+	r.size.Store(int64(r.pace.next(len(next.rows.of[0]), took, next.rows.bytes)))
 	return nil
 }
 

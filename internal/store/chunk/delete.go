@@ -2,9 +2,11 @@ package chunk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"paytool/internal/pay"
 	"paytool/internal/store"
@@ -16,7 +18,7 @@ type Delete struct {
 	Side   *Side
 	Tag    pay.Tag
 	Holder string // as of Copy
-	Pace   Pace   // First is the orders of each chunk
+	Pace   Pace
 	// Save is told after each chunk, which is committed then. Who begins again finds
 	// only what is left, so that there is nothing to go on behind.
 	Save func(ctx context.Context, done Checkpoint) error
@@ -25,11 +27,13 @@ type Delete struct {
 // Run deletes chunk by chunk, and answers with the rows that were deleted.
 func (d Delete) Run(ctx context.Context) (rows int64, err error) {
 	pace := d.Pace.withDefaults()
+	size, took := pace.First, time.Duration(0)
 	for done := (Checkpoint{}); !done.Ended; {
-		if err := pace.wait(ctx); err != nil {
+		if err := errors.Join(pace.rest(ctx, took), pace.wait(ctx)); err != nil {
 			return done.Rows, err
 		}
-		span, err := d.Side.span(ctx, d.Tag, done.After, pace.First)
+		began := pace.Now()
+		span, err := d.Side.span(ctx, d.Tag, done.After, size)
 		if err != nil {
 			return done.Rows, err
 		}
@@ -49,6 +53,8 @@ func (d Delete) Run(ctx context.Context) (rows int64, err error) {
 				return rows, err
 			}
 		}
+		took = pace.Now().Sub(began)
+		size = pace.next(size, took, 0)
 	}
 	return rows, nil
 }

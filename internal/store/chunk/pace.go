@@ -10,14 +10,15 @@ import (
 // Pace says how large chunks are and when the next may begin. Zero values mean the
 // defaults in the comments.
 type Pace struct {
-	// Time is how long a chunk should take (500 ms): a target's replicas apply it as
-	// one, so it is about what their lag grows by.
+	// Time is how long a chunk should take (100 ms). A target's replicas apply it as one,
+	// so it is about what their lag grows by, and other commits wait for its own.
 	Time time.Duration
 	// Bytes bounds the values of a chunk that is copied (8 MiB).
 	Bytes int64
-	// First is the orders of the first chunk (1,000), Most those of any (100,000).
+	// First is the orders of the first chunk (250), Most those of any (100,000).
 	First, Most int
-	// Brakes are asked before each chunk; while one holds, nothing is read or written.
+	// Brakes are asked before each chunk; while one holds, nothing is read or written. Those
+	// that are an Easer slow down before they hold.
 	Brakes []Brake
 	// Held is told why a chunk waits, once for each reason; nil for nobody.
 	Held func(reason string)
@@ -34,6 +35,14 @@ type Brake interface {
 	Hold(ctx context.Context) (reason string, err error)
 }
 
+// Easer is a Brake that can tell how near it is to holding, from 0 to 1. The nearer, the
+// longer the pause after a chunk: payments have less of the work beside them before any
+// bound is passed.
+type Easer interface {
+	Brake
+	Ease() float64
+}
+
 // BrakeFunc is a function as a Brake.
 type BrakeFunc func(ctx context.Context) (string, error)
 
@@ -43,17 +52,18 @@ func (f BrakeFunc) Hold(ctx context.Context) (string, error) { return f(ctx) }
 const (
 	lookAgain  = 100 * time.Millisecond // while a brake holds
 	leastChunk = 50                     // orders; smaller ones cost more in round trips than they spare
+	longRest   = 4.0                    // times that a chunk took, just before a brake holds
 )
 
 func (p Pace) withDefaults() Pace {
 	if p.Time == 0 {
-		p.Time = 500 * time.Millisecond
+		p.Time = 100 * time.Millisecond
 	}
 	if p.Bytes == 0 {
 		p.Bytes = 8 << 20
 	}
 	if p.First == 0 {
-		p.First = 1000
+		p.First = 250
 	}
 	if p.Most == 0 {
 		p.Most = 100_000
@@ -83,6 +93,21 @@ func (p Pace) wait(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// rest waits after a chunk, for longer the more it took and the nearer a brake is to
+// holding.
+func (p Pace) rest(ctx context.Context, took time.Duration) error {
+	near := 0.0
+	for _, b := range p.Brakes {
+		if e, ok := b.(Easer); ok {
+			near = max(near, min(e.Ease(), 1))
+		}
+	}
+	if pause := time.Duration(longRest * near * float64(took)); pause > 0 {
+		return p.Sleep(ctx, pause)
+	}
+	return nil
 }
 
 func (p Pace) reason(ctx context.Context) string {
