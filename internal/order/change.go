@@ -102,8 +102,8 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 	if err != nil {
 		return Order{}, errUnknownTag(no, err)
 	}
-	if cause, down := e.fleet.Down(m.ID()); down {
-		return Order{Group: m.ID()}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
+	if err := e.there(ctx, m, no); err != nil {
+		return Order{Group: m.ID()}, err
 	}
 	var after Order
 	var tasks []Task
@@ -135,6 +135,24 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 		e.alarm(tasks...)
 	}
 	return after, err
+}
+
+// hiccup is how long a group may have been out for an update to wait for it: it may be
+// back before the caller could ask again. Once it has been out for longer updates are
+// refused at once.
+const hiccup = 500 * time.Millisecond
+
+// there refuses what an order's group would have to answer while that is out.
+func (e *Engine) there(ctx context.Context, m *member, no pay.OrderNo) error {
+	for {
+		cause, since, down := e.fleet.DownSince(m.ID())
+		if !down {
+			return nil
+		}
+		if e.env.Now().Sub(since) >= hiccup || e.env.Sleep(ctx, fencePause) != nil {
+			return errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
+		}
+	}
 }
 
 func (e *Engine) changeFailed(ctx context.Context, m *member, o Order, op string, err error) (Order, error) {

@@ -294,15 +294,14 @@ func accountOf(o Order, ch Channel) string {
 	return o.Account
 }
 
-// readNow reads an order on its group's primary, for a decision. A group that is
-// out refuses at once.
+// readNow reads an order on its group's primary, for a decision.
 func (e *Engine) readNow(ctx context.Context, no pay.OrderNo) (Order, error) {
-	return readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) {
-		if cause, down := e.fleet.Down(m.ID()); down {
-			return Order{}, errGroupDown(m.ID(), no, fmt.Errorf("it is out (%s)", cause))
+	if m, err := e.ownerOf(no); err == nil {
+		if err := e.there(ctx, m, no); err != nil {
+			return Order{}, err
 		}
-		return m.Read(ctx, no)
-	})
+	}
+	return readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) { return m.Read(ctx, no) })
 }
 
 func errOpen(o Order) error {

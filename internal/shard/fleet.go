@@ -221,16 +221,22 @@ func (f *Fleet) Admitted(g GroupID) bool {
 // last probe failed, or it was never reached. A group that only creates fail in is
 // not down.
 func (f *Fleet) Down(g GroupID) (Cause, bool) {
+	cause, _, down := f.DownSince(g)
+	return cause, down
+}
+
+// DownSince is Down, with the time since when the group is out.
+func (f *Fleet) DownSince(g GroupID) (cause Cause, since time.Time, down bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.members[g]
 	switch {
 	case m == nil:
-		return Unknown, true
+		return Unknown, time.Time{}, true
 	case m.health.ejected == nil || m.health.ejected.ByCreates:
-		return "", false
+		return "", time.Time{}, false
 	}
-	return m.health.ejected.Cause, true
+	return m.health.ejected.Cause, m.health.ejected.Since, true
 }
 
 // Status is one group as this instance sees it.

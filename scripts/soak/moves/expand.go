@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"paytool/internal/order"
 	"time"
+
+	"paytool/internal/order"
 )
 
 func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
@@ -36,20 +37,27 @@ func (w *world) retireAndExpand(ctx context.Context, t *traffic) error {
 	if err := w.restartEach(ctx); err != nil {
 		return err
 	}
-	if err := t.startLoad(ctx); err != nil { // before the other one ends
-		return err
-	}
-	if err := (order.System{}).Sleep(ctx, 3*time.Second); err != nil {
-		return err
-	}
-	if err := t.endLoad(); err != nil {
-		return err
+	if !w.http { // the load's own engine has to read the config anew, too
+		if err := t.restartLoad(ctx); err != nil {
+			return err
+		}
 	}
 	if _, err := w.paytool(ctx, "shard", "expand", "--watch", "2s", "--yes"); err != nil {
 		return err
 	}
 	fmt.Println("group", w.groups+1, "joined")
 	return order.System{}.Sleep(ctx, 5*time.Second) // for orders of the new group
+}
+
+// restartLoad starts another load before the first one ends.
+func (t *traffic) restartLoad(ctx context.Context) error {
+	if err := t.startLoad(ctx); err != nil {
+		return err
+	}
+	if err := (order.System{}).Sleep(ctx, 3*time.Second); err != nil {
+		return err
+	}
+	return t.endLoad()
 }
 
 // retire runs the command. It can be run once only, and so is killed as often as it
