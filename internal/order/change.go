@@ -84,29 +84,46 @@ func (e *Engine) change(ctx context.Context, no pay.OrderNo, f edit) (Order, err
 }
 
 // changeAs is change under an operation id of the caller's.
+//
+// A transaction that a group does not carry to its commit (it was slow for a moment, a
+// connection broke) is tried once more: that nothing was written is known, and the caller
+// could only do the same. So an edit may run more than once.
 func (e *Engine) changeAs(ctx context.Context, no pay.OrderNo, op string, f edit) (Order, error) {
 	giveUp := e.env.Now().Add(fencePatience)
-	for {
-		o, err := e.changeOnce(ctx, no, op, f)
-		if !errors.Is(err, ErrNotOwned) {
+	for again := true; ; {
+		o, tried, err := e.changeOnce(ctx, no, op, f)
+		switch {
+		case errors.Is(err, ErrNotOwned):
+			if !e.waitForOwner(ctx, giveUp) {
+				return Order{}, errWaitedForOwner(ctx, o.Group, no, err)
+			}
+		case tried == cutShort && again && ctx.Err() == nil:
+			again = false
+		default:
 			return o, err
-		}
-		if !e.waitForOwner(ctx, giveUp) {
-			return Order{}, errWaitedForOwner(ctx, o.Group, no, err)
 		}
 	}
 }
 
-func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f edit) (Order, error) {
+// tried is how far the transaction of a change came.
+type tried int
+
+const (
+	ended    tried = iota // to its commit, or to an answer
+	cutShort              // the group failed before COMMIT was sent: nothing was written
+)
+
+func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f edit) (o Order, came tried, err error) {
 	m, err := e.ownerOf(no)
 	if err != nil {
-		return Order{}, errUnknownTag(no, err)
+		return Order{}, ended, errUnknownTag(no, err)
 	}
 	if err := e.there(ctx, m, no); err != nil {
-		return Order{Group: m.ID()}, err
+		return Order{Group: m.ID()}, ended, err
 	}
 	var after Order
 	var tasks []Task
+	commits := false
 	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		before, err := tx.LockOrder(ctx, no)
 		if err != nil {
@@ -125,16 +142,20 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 			err = errMoved
 		}
 		after.Version = before.Version + 1
+		commits = err == nil
 		return err
 	})
 	after.Group = m.ID()
 	if err != nil {
+		if !commits && causeOf(err) != "" {
+			came = cutShort
+		}
 		after, err = e.changeFailed(ctx, m, after, op, err)
 	}
 	if err == nil {
 		e.alarm(tasks...)
 	}
-	return after, err
+	return after, came, err
 }
 
 // hiccup is how long a group may have been out for an update to wait for it: it may be

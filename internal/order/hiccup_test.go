@@ -47,3 +47,45 @@ func TestUpdatesWaitForAHiccup(t *testing.T) {
 		}
 	})
 }
+
+// TestACutShortChangeIsTriedOnceMore: a transaction that the group did not carry to its
+// commit wrote nothing, so that it is tried again, once.
+func TestACutShortChangeIsTriedOnceMore(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fails []error // of one try after the other
+		runs  int
+		code  string
+	}{
+		{"a slow moment", []error{fault(NotCommitted, shard.Hang)}, 2, ""},
+		{"a group that stays slow", []error{fault(NotCommitted, shard.Hang), fault(NotCommitted, shard.Hang), nil}, 2, CodeGroupDown},
+		{"an answer", []error{&Error{Code: CodeOrderEnded, Outcome: NotCommitted}}, 1, CodeOrderEnded},
+		{"a row that was not as it was", []error{errMovedMeanwhile(pay.OrderNo{})}, 1, CodeMoved},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, _ := newFakeEngine(t)
+			o, err := e.Create(t.Context(), testRequest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runs := 0
+			_, err = e.change(t.Context(), o.No, func(*change, *Order) (why, error) {
+				runs++
+				if runs <= len(c.fails) && c.fails[runs-1] != nil {
+					return why{}, c.fails[runs-1]
+				}
+				return why{}, errNothing
+			})
+			if runs != c.runs {
+				t.Errorf("ran %d times, want %d", runs, c.runs)
+			}
+			if c.code == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantCode(t, err, c.code, NotCommitted)
+		})
+	}
+}

@@ -9,27 +9,17 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"paytool/internal/order"
 )
 
 // list pages through all old orders: each is there once.
 func (t *traffic) list() error {
 	seen, after := map[string]int{}, ""
 	for {
-		answer, err := ask(context.Background(), t.world.urls()[0]+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
+		page, err := t.page(after)
 		if err != nil {
 			return fmt.Errorf("list: %w", err)
-		}
-		var page struct {
-			Orders []struct {
-				No string `json:"order_no"`
-			} `json:"orders"`
-			Missing []int  `json:"missing_groups"`
-			Next    string `json:"next"`
-		}
-		err = json.NewDecoder(answer.Body).Decode(&page)
-		_ = answer.Body.Close()
-		if err != nil || answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("list: HTTP %d: %w", answer.StatusCode, err)
 		}
 		if len(page.Missing) > 0 && !t.world.crashes {
 			return fmt.Errorf("list: groups %v did not answer", page.Missing)
@@ -42,6 +32,39 @@ func (t *traffic) list() error {
 			return t.onceEach("a list", seen, len(page.Missing) == 0)
 		}
 	}
+}
+
+type page struct {
+	Orders []struct {
+		No string `json:"order_no"`
+	} `json:"orders"`
+	Missing []int  `json:"missing_groups"`
+	Next    string `json:"next"`
+}
+
+// page asks one instance after the other, as a load balancer would: one is restarted now
+// and then. It waits where reads give way to creates.
+func (t *traffic) page(after string) (p page, err error) {
+	for i := range 20 {
+		var answer *http.Response
+		url := t.world.urls()[i%t.world.instances]
+		answer, err = ask(context.Background(), url+"/v1/orders?limit=500&merchant_id="+merchant+"&after="+after)
+		if err == nil {
+			status := answer.StatusCode
+			err = json.NewDecoder(answer.Body).Decode(&p)
+			_ = answer.Body.Close()
+			switch {
+			case status == http.StatusOK:
+				return p, err
+			case status != http.StatusServiceUnavailable:
+				return p, fmt.Errorf("HTTP %d", status)
+			}
+			err = errors.New("it gives way for seconds")
+			t.note(func(f *figures) { f.gaveWay++ }, nil)
+		}
+		_ = order.System{}.Sleep(context.Background(), pause)
+	}
+	return p, err
 }
 
 func (t *traffic) onceEach(where string, seen map[string]int, complete bool) error {

@@ -270,9 +270,9 @@ func (t *traffic) pay(o *oldOrder) error {
 		got, err = t.client.Get(context.Background(), o.no)
 	}
 	if err == nil {
-		err = errors.Join(errors.New("it is "+string(got.State)), told)
+		err = errors.New("it is " + string(got.State))
 	}
-	return fmt.Errorf("pay order %s: %w", o.no, err)
+	return fmt.Errorf("pay order %s: %w", o.no, errors.Join(told, err))
 }
 
 func (t *traffic) refund(o *oldOrder) error {
