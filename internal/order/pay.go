@@ -294,14 +294,21 @@ func accountOf(o Order, ch Channel) string {
 	return o.Account
 }
 
-// readNow reads an order on its group's primary, for a decision.
-func (e *Engine) readNow(ctx context.Context, no pay.OrderNo) (Order, error) {
-	if m, err := e.ownerOf(no); err == nil {
-		if err := e.there(ctx, m, no); err != nil {
-			return Order{}, err
+// readNow reads an order on its group's primary, for a decision. A group that gives no
+// answer is asked once more, as in a change.
+func (e *Engine) readNow(ctx context.Context, no pay.OrderNo) (o Order, err error) {
+	for range 2 {
+		if m, unknown := e.ownerOf(no); unknown == nil {
+			if err := e.there(ctx, m, no); err != nil {
+				return Order{}, err
+			}
+		}
+		o, err = readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) { return m.Read(ctx, no) })
+		if causeOf(err) == "" || ctx.Err() != nil {
+			return o, err
 		}
 	}
-	return readAt(ctx, e, no, func(ctx context.Context, m *member) (Order, error) { return m.Read(ctx, no) })
+	return o, err
 }
 
 func errOpen(o Order) error {

@@ -47,8 +47,9 @@ const (
 	dialTimeout    = time.Second
 	againAfter     = 100 * time.Millisecond
 	maxAnswer      = 4 << 20 // bytes
-	// idleConnections are kept to one instance: as many as a load has under way.
-	idleConnections = 4096
+	// connections to one instance. Requests beyond that wait for one: where an instance
+	// falls behind, opening a connection for each would be what keeps it behind.
+	connections = 256
 )
 
 // Client asks the instances. It is safe for concurrent use.
@@ -67,7 +68,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{opts: o, transport: &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 5 * time.Second,
+		MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 5 * time.Second,
 	}}
 	c.http = &http.Client{Transport: c.transport, Timeout: requestTimeout}
 	for _, raw := range o.URLs {
