@@ -379,6 +379,16 @@ func TestPace(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
+	for near, want := range map[easing]int{0: 1000, 0.1: 333, 0.2: 200, 1: 200} {
+		eased := p
+		eased.Brakes = []Brake{near}
+		if got := eased.next(2000, 400*time.Millisecond, 0); got != max(want, 1000) {
+			t.Errorf("%v near a brake: %d orders after 2000 that took twice their time, want at least half", near, got)
+		}
+		if got := eased.next(1000, 200*time.Millisecond, 0); got != max(want, 500) {
+			t.Errorf("%v near a brake: %d orders, want %d", near, got, want)
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		got := p.next(rapid.IntRange(leastChunk, 10_000).Draw(t, "size"), time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "took")), rapid.Int64Range(0, math.MaxInt64).Draw(t, "bytes"))
 		if got < leastChunk || got > 10_000 {

@@ -77,7 +77,7 @@ func (c Copy) Run(ctx context.Context, from Checkpoint) (Copied, error) {
 		return Copied{}, err
 	}
 	r := &running{Copy: c, pace: c.Pace.withDefaults(), at: from, ahead: make(chan loaded)}
-	r.size.Store(int64(r.pace.First))
+	r.size.Store(int64(r.pace.first()))
 	r.crew, ctx = errgroup.WithContext(ctx)
 	r.crew.Go(func() error {
 		defer close(r.ahead)

@@ -27,7 +27,7 @@ type Delete struct {
 // Run deletes chunk by chunk, and answers with the rows that were deleted.
 func (d Delete) Run(ctx context.Context) (rows int64, err error) {
 	pace := d.Pace.withDefaults()
-	size, took := pace.First, time.Duration(0)
+	size, took := pace.first(), time.Duration(0)
 	for done := (Checkpoint{}); !done.Ended; {
 		if err := errors.Join(pace.rest(ctx, took), pace.wait(ctx)); err != nil {
 			return done.Rows, err

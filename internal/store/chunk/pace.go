@@ -10,12 +10,14 @@ import (
 // Pace says how large chunks are and when the next may begin. Zero values mean the
 // defaults in the comments.
 type Pace struct {
-	// Time is how long a chunk should take (100 ms). A target's replicas apply it as one,
-	// so it is about what their lag grows by, and other commits wait for its own.
+	// Time is how long a chunk should take while no brake is near (500 ms). A target's
+	// replicas apply it as one, so it is about what their lag grows by, and other commits
+	// wait for its own: the nearer a brake, the finer, down to a fifth.
 	Time time.Duration
 	// Bytes bounds the values of a chunk that is copied (8 MiB).
 	Bytes int64
-	// First is the orders of the first chunk (250), Most those of any (100,000).
+	// First is the orders of the first chunk, finer near a brake as well (1,000), Most those
+	// of any (100,000).
 	First, Most int
 	// Brakes are asked before each chunk; while one holds, nothing is read or written. Those
 	// that are an Easer slow down before they hold.
@@ -53,17 +55,18 @@ const (
 	lookAgain  = 100 * time.Millisecond // while a brake holds
 	leastChunk = 50                     // orders; smaller ones cost more in round trips than they spare
 	longRest   = 4.0                    // times that a chunk took, just before a brake holds
+	finest     = 5                      // a chunk's time is divided by that, a fifth of the way to it
 )
 
 func (p Pace) withDefaults() Pace {
 	if p.Time == 0 {
-		p.Time = 100 * time.Millisecond
+		p.Time = 500 * time.Millisecond
 	}
 	if p.Bytes == 0 {
 		p.Bytes = 8 << 20
 	}
 	if p.First == 0 {
-		p.First = 250
+		p.First = 1000
 	}
 	if p.Most == 0 {
 		p.Most = 100_000
@@ -95,16 +98,26 @@ func (p Pace) wait(ctx context.Context) error {
 	}
 }
 
-// rest waits after a chunk, for longer the more it took and the nearer a brake is to
-// holding.
-func (p Pace) rest(ctx context.Context, took time.Duration) error {
-	near := 0.0
+// near is how near a brake is to holding, from 0 to 1.
+func (p Pace) near() (near float64) {
 	for _, b := range p.Brakes {
 		if e, ok := b.(Easer); ok {
 			near = max(near, min(e.Ease(), 1))
 		}
 	}
-	if pause := time.Duration(longRest * near * float64(took)); pause > 0 {
+	return near
+}
+
+// finer is what the time of a chunk is divided by, so near to a brake.
+func (p Pace) finer() float64 { return min(1+(finest-1)*finest*p.near(), finest) }
+
+// first is the orders of the first chunk.
+func (p Pace) first() int { return max(int(float64(p.First)/p.finer()), leastChunk) }
+
+// rest waits after a chunk, for longer the more it took and the nearer a brake is to
+// holding.
+func (p Pace) rest(ctx context.Context, took time.Duration) error {
+	if pause := time.Duration(longRest * p.near() * float64(took)); pause > 0 {
 		return p.Sleep(ctx, pause)
 	}
 	return nil
@@ -128,7 +141,7 @@ func (p Pace) reason(ctx context.Context) string {
 func (p Pace) next(size int, took time.Duration, bytes int64) int {
 	factor := 2.0
 	if took > 0 {
-		factor = min(factor, float64(p.Time)/float64(took))
+		factor = min(factor, float64(p.Time)/p.finer()/float64(took))
 	}
 	if bytes > 0 {
 		factor = min(factor, float64(p.Bytes)/float64(bytes))
