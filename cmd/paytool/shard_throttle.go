@@ -108,7 +108,14 @@ type writesBrake struct {
 const slowMedian = 4
 
 // Ease goes by the median of the last second, which follows at once what copying does.
-func (b writesBrake) Ease() float64 { return slowMedian * float64(b.lately()) / float64(b.Most) }
+// Before the first probe nothing is known, and copying begins as if all were slow.
+func (b writesBrake) Ease() float64 {
+	median := b.lately()
+	if median == 0 {
+		return 1
+	}
+	return slowMedian * float64(median) / float64(b.Most)
+}
 
 // brake sets the throttle for some runs: the cheapest brake is asked first.
 func (e *engine) brake(ctx context.Context, t *throttle, o throttleOptions, groups []mover.Group, runs []mover.Run) error {

@@ -78,9 +78,12 @@ func TestThrottleAsksAllBrakes(t *testing.T) {
 	writes := func(median time.Duration) mover.Brake {
 		return writesBrake{chunk.Lag{Most: 200 * time.Millisecond}, func() time.Duration { return median }}
 	}
-	all.set([]mover.Brake{writes(2 * time.Millisecond), writes(25 * time.Millisecond), writes(0)})
+	all.set([]mover.Brake{writes(2 * time.Millisecond), writes(25 * time.Millisecond)})
 	if near := all.Ease(); near != 0.5 {
 		t.Errorf("a median of 25 ms is %v of the way to 200 ms for the slowest, want half", near)
+	}
+	if near := writes(0).(chunk.Easer).Ease(); near != 1 {
+		t.Errorf("before the first probe: %v, want care", near)
 	}
 	if local := (&throttleOptions{holdFile: flag, window: "02:00-06:00"}).local(); len(local) != 2 {
 		t.Errorf("%d brakes", len(local))

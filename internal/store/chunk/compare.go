@@ -129,7 +129,7 @@ func (a *asked) behind(c Checkpoint) Checkpoint {
 
 func (c Compare) askAhead(ctx context.Context, crew *errgroup.Group, from Checkpoint, ahead chan<- *asked) error {
 	pace := c.Pace.withDefaults()
-	pace.Time /= finest // reading has no commit whose cost is spread over a chunk
+	pace.Time /= finest         // reading has no commit whose cost is spread over a chunk
 	var size, last atomic.Int64 // orders of the next chunk, nanoseconds that the last one took
 	size.Store(int64(pace.first()))
 	for after, ended := from.After, from.Ended; !ended; {
