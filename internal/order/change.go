@@ -147,7 +147,7 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 	})
 	after.Group = m.ID()
 	if err != nil {
-		if !commits && causeOf(err) != "" {
+		if !commits && causeOf(err) != "" && outcomeOf(err) == NotCommitted {
 			came = cutShort
 		}
 		after, err = e.changeFailed(ctx, m, after, op, err)

@@ -59,6 +59,7 @@ func TestACutShortChangeIsTriedOnceMore(t *testing.T) {
 	}{
 		{"a slow moment", []error{fault(NotCommitted, shard.Hang)}, 2, ""},
 		{"a group that stays slow", []error{fault(NotCommitted, shard.Hang), fault(NotCommitted, shard.Hang), nil}, 2, CodeGroupDown},
+		{"an outcome that is unknown: it is found out, not tried again", []error{fault(Unknown, shard.Hang)}, 1, ""},
 		{"an answer", []error{&Error{Code: CodeOrderEnded, Outcome: NotCommitted}}, 1, CodeOrderEnded},
 		{"a row that was not as it was", []error{errMovedMeanwhile(pay.OrderNo{})}, 1, CodeMoved},
 	} {
