@@ -21,7 +21,8 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver of the books
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"paytool/internal/order"
 	"paytool/internal/pay"
@@ -49,9 +50,9 @@ type Options struct {
 type Channel struct {
 	opts Options
 
-	once sync.Once
-	db   *sql.DB
-	err  error // of opening the books
+	mu     sync.Mutex
+	db     *sql.DB // the books, once they are open
+	closed bool
 }
 
 var _ order.Channel = (*Channel)(nil)
@@ -84,7 +85,9 @@ func (c *Channel) Limits() order.ChannelLimits {
 
 // Close closes the books.
 func (c *Channel) Close() error {
-	c.once.Do(func() { c.err = errors.New("the channel is closed") })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 	if c.db == nil {
 		return nil
 	}
@@ -111,30 +114,70 @@ CREATE TABLE IF NOT EXISTS revokes ( -- that gave money back: payments keeps but
 );
 CREATE INDEX IF NOT EXISTS refunds_order ON refunds (account, order_no);`
 
-// books opens the file at the first call.
+// openFor bounds how long a call waits for another process that opens the books in
+// the same moment.
+const openFor = 5 * time.Second
+
+// books opens the file at the first call. A call that cannot open it leaves it to the
+// next one.
 func (c *Channel) books(ctx context.Context) (*sql.DB, error) {
-	c.once.Do(func() {
-		if c.err = private(c.opts.Books); c.err != nil {
-			return
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return nil, errors.New("the built-in channel is closed")
+	case c.db != nil:
+		return c.db, nil
+	}
+	db, err := open(ctx, c.opts.Books)
+	if err != nil {
+		return nil, fmt.Errorf("open the built-in channel's books %s: %w", c.opts.Books, err)
+	}
+	c.db = db
+	return db, nil
+}
+
+// open makes the file and its tables where they are missing. Turning the write-ahead
+// log on wants the file for itself, and SQLite does not wait for that whatever its
+// busy timeout: so it is tried again.
+func open(ctx context.Context, path string) (*sql.DB, error) {
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	q := url.Values{"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)"}, "_txlock": {"immediate"}}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1) // one writer; several would only wait for each other
+	ctx, cancel := context.WithTimeout(ctx, openFor)
+	defer cancel()
+	for {
+		_, err := db.ExecContext(ctx, schema)
+		if err == nil {
+			return db, nil
 		}
-		q := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(NORMAL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
-		c.db, c.err = sql.Open("sqlite", "file:"+(&url.URL{Path: c.opts.Books}).EscapedPath()+"?"+q.Encode())
-		if c.err != nil {
-			return
+		if !busy(err) {
+			return nil, errors.Join(err, db.Close())
 		}
-		c.db.SetMaxOpenConns(1) // one writer; several would only wait for each other
-		if _, c.err = c.db.ExecContext(context.WithoutCancel(ctx), schema); c.err != nil {
-			c.err = fmt.Errorf("open the built-in channel's books %s: %w", c.opts.Books, c.err)
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(err, db.Close())
+		case <-time.After(10 * time.Millisecond):
 		}
-	})
-	return c.db, c.err
+	}
+}
+
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 // private makes the file, for its owner alone, if it is not there.
 func private(path string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the built-in channel's books: %w", err)
+		return err
 	}
 	return f.Close()
 }

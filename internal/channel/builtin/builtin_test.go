@@ -1,6 +1,8 @@
 package builtin_test
 
 import (
+	"context"
+	"database/sql"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -279,5 +281,32 @@ func TestBooksThatCannotBeOpened(t *testing.T) {
 		if a := ask(); a.State != pay.RefundUnknown {
 			t.Errorf("%s: %+v", name, a)
 		}
+	}
+}
+
+// TestBooksInUseWhileOpened is another process that has the file for itself in the
+// moment of the first call: what that call cannot know, the next one can.
+func TestBooksInUseWhileOpened(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	db, err := sql.Open("sqlite", d.books)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	given, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a := d.Pay(given, d.payCall(1, "success")); a.Verdict != order.Unclear {
+		t.Fatalf("while the file is another's: %+v", a)
+	}
+	if _, err := db.Exec("COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.pay(1, "success"); a.Verdict != order.Success {
+		t.Errorf("afterwards: %+v", a)
 	}
 }
