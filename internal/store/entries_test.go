@@ -132,7 +132,7 @@ func TestEntriesWhileATagMoves(t *testing.T) { onEachKind(t, checkEntriesWhileAT
 func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 	want := b.bookEntries()
 	b.exec(0, "INSERT INTO "+b.schema+"group_state (tag, state, epoch) VALUES (3, ?, 2)", shard.TagFenced)
-	b.within(2*fenceLook, func(ctx context.Context) {
+	b.within(2*passingLook, func(ctx context.Context) {
 		if _, err := b.entries(ctx); !errors.Is(err, errFenced) {
 			t.Errorf("a tag is fenced: %v", err)
 		}
@@ -164,6 +164,43 @@ func checkEntriesWhileATagMoves(t *testing.T, b *bed) {
 	if c := source.Claims; len(c) != 1 || c[0] != (shard.Claim{Tag: 1, Group: 1, State: shard.TagOwned, Epoch: 1}) {
 		t.Errorf("the tags at that moment: %+v", c)
 	}
+}
+
+// TestEntriesOfAGroupThatIsJustAdded: an engine prepares it within a moment, for which
+// readers wait. Until then it is never taken for a group without orders.
+func TestEntriesOfAGroupThatIsJustAdded(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) { checkEntriesOfAGroupThatIsJustAdded(t, newBareEmbeddedBed(t)) })
+	t.Run("mariadb", func(t *testing.T) { checkEntriesOfAGroupThatIsJustAdded(t, newBareBed(t)) })
+}
+
+func checkEntriesOfAGroupThatIsJustAdded(t *testing.T, b *bed) {
+	b.group = b.open()
+	refused := func(when string) {
+		t.Helper()
+		b.within(2*passingLook, func(ctx context.Context) {
+			if got, err := b.entries(ctx); !errors.Is(err, errNotPrepared) {
+				t.Errorf("%s: %d entries, %v", when, len(got), err)
+			}
+		})
+	}
+	refused("without tables")
+	waited := make(chan error, 1)
+	go func() {
+		got, err := b.entries(b.ctx())
+		if err == nil && len(got) != 0 {
+			err = fmt.Errorf("%d entries", len(got))
+		}
+		waited <- err
+	}()
+	if err := b.group.Prepare(b.ctx(), 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-waited; err != nil {
+		t.Errorf("while it is prepared: %v", err)
+	}
+	b.exec(0, "DELETE FROM "+b.schema+"group_state")
+	b.catchUp()
+	refused("without its tags")
 }
 
 func TestEntriesOfAChannelAndAnAccount(t *testing.T) {

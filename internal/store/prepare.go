@@ -138,6 +138,9 @@ func (g *Group) readInfo(ctx context.Context) (info shard.Report, uid string, er
   COALESCE((SELECT b.body FROM base_data b WHERE b.kind='`+fleetKind+`' AND b.id='`+foundersID+`' AND b.version=1), ''),
   COALESCE(`+pilotsSQL+`, '')
 FROM group_info i LEFT JOIN group_state s ON s.epoch >= 0 WHERE i.id=1 ORDER BY s.tag`)
+	if isAnswer(err, errNoSuchTable) {
+		err = errNotPrepared
+	}
 	if err != nil {
 		return info, "", err
 	}

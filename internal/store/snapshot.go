@@ -34,23 +34,29 @@ const chooseWithin = time.Second
 
 var errFenced = errors.New("is being moved to another group just now; try again in a moment")
 
-// A fence is up for less than a second, and is not mended by another node.
+// passing reports whether it is what a moment brings and takes away, and no other node
+// mends: a fence is up for less than a second, and an engine prepares a group that was
+// just added as soon as it has read the config.
+func passing(err error) bool { return errors.Is(err, errFenced) || errors.Is(err, errNotPrepared) }
+
+// How long a snapshot waits for what is passing, and how often it looks.
 const (
-	fencePatience = 3 * time.Second
-	fenceLook     = 50 * time.Millisecond
+	passingPatience = 5 * time.Second
+	passingLook     = 50 * time.Millisecond
 )
 
-// snapshot opens one, and waits where a tag is fenced.
+// snapshot opens one, and waits for what is passing. A group without tables is never
+// taken for one without orders: it may as well have lost them.
 func (g *Group) snapshot(ctx context.Context) (*snapshot, error) {
-	ended := time.NewTimer(fencePatience)
+	ended := time.NewTimer(passingPatience)
 	defer ended.Stop()
 	for {
 		s, err := g.openSnapshot(ctx)
-		if !errors.Is(err, errFenced) {
+		if !passing(err) {
 			return s, err
 		}
 		select {
-		case <-time.After(fenceLook):
+		case <-time.After(passingLook):
 		case <-ended.C:
 			return nil, err
 		case <-ctx.Done():
@@ -151,6 +157,9 @@ func (s *snapshot) readClaims(ctx context.Context) error {
 		c.Group = s.group
 		return c, row.Scan(&c.Tag, &c.State, &c.Epoch)
 	}, "SELECT tag, state, epoch FROM group_state")
+	if isAnswer(err, errNoSuchTable) || err == nil && len(all) == 0 {
+		err = errNotPrepared // every group has its first tag, whatever became of it
+	}
 	if err != nil {
 		return s.node.fail(doing, err, beforeCommit)
 	}

@@ -233,19 +233,26 @@ func tail(err error) string {
 
 func (w *world) serve(ctx context.Context) error {
 	for _, a := range w.addresses() {
-		cmd := w.command(ctx, "serve", "--listen", a, "--drain", "1s")
-		log, err := os.OpenFile(filepath.Join(w.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
+		if err := w.serveOne(ctx, a); err != nil {
 			return err
 		}
-		defer log.Close() //nolint:errcheck // the engine has a copy of its own
-		cmd.Stderr = log
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		w.served = append(w.served, cmd)
 	}
 	return w.awaitReady(ctx)
+}
+
+func (w *world) serveOne(ctx context.Context, address string) error {
+	cmd := w.command(ctx, "serve", "--listen", address, "--drain", "1s")
+	log, err := os.OpenFile(filepath.Join(w.dir, "serve.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the engine has a copy of its own
+	cmd.Stderr = log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	w.served = append(w.served, cmd)
+	return nil
 }
 
 func (w *world) stopServing() {
@@ -268,11 +275,9 @@ func (w *world) restartEach(ctx context.Context) error {
 	w.served = nil
 	for i, cmd := range old {
 		w.stopOne(cmd)
-		next := w.command(ctx, "serve", "--listen", w.addresses()[i], "--drain", "1s")
-		if err := next.Start(); err != nil {
+		if err := w.serveOne(ctx, w.addresses()[i]); err != nil {
 			return err
 		}
-		w.served = append(w.served, next)
 		if err := w.awaitReady(ctx); err != nil {
 			return err
 		}
