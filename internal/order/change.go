@@ -121,7 +121,7 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 	if err := e.there(ctx, m, no); err != nil {
 		return Order{Group: m.ID()}, ended, err
 	}
-	var after Order
+	after := Order{No: no}
 	var tasks []Task
 	commits := false
 	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {

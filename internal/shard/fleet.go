@@ -218,14 +218,15 @@ func (f *Fleet) Admitted(g GroupID) bool {
 }
 
 // Down reports whether, and why, updates have nothing to expect of the group: its
-// last probe failed, or it was never reached. A group that only creates fail in is
-// not down.
+// last probe failed, or it was never reached. A group that only creates fail in is not
+// down, nor is one that answers again: new orders have others to go to and wait for more
+// good probes, an update has not.
 func (f *Fleet) Down(g GroupID) (Cause, bool) {
 	cause, _, down := f.DownSince(g)
 	return cause, down
 }
 
-// DownSince is Down, with the time since when the group is out.
+// DownSince is Down, with the time of the first probe that failed since the last good one.
 func (f *Fleet) DownSince(g GroupID) (cause Cause, since time.Time, down bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -233,10 +234,10 @@ func (f *Fleet) DownSince(g GroupID) (cause Cause, since time.Time, down bool) {
 	switch {
 	case m == nil:
 		return Unknown, time.Time{}, true
-	case m.health.ejected == nil || m.health.ejected.ByCreates:
+	case m.health.silent.IsZero():
 		return "", time.Time{}, false
 	}
-	return m.health.ejected.Cause, m.health.ejected.Since, true
+	return m.health.ejected.Cause, m.health.silent, true
 }
 
 // Status is one group as this instance sees it.

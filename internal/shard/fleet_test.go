@@ -107,6 +107,40 @@ func TestFailedCreatesEject(t *testing.T) {
 	s.admitted(1, false)
 }
 
+// TestDownWhileProbesFail: updates of a group's orders have nowhere else to go, so that
+// one good probe is enough for them, and what only creates tell is nothing to them.
+func TestDownWhileProbesFail(t *testing.T) {
+	s := newScene(t, weights(1, 1))
+	down := func(when string, since time.Time, want Cause) {
+		t.Helper()
+		cause, at, down := s.f.DownSince(1)
+		if cause != want || down != (want != "") || !at.Equal(since) {
+			t.Errorf("%s: down %v (%q) since %s, want %q since %s", when, down, cause, at, want, since)
+		}
+	}
+	never := time.Time{}
+	down("at ease", never, "")
+	s.probes(1, Hang, 1)
+	first := s.now
+	down("after a bad probe", first, Hang)
+	s.probes(1, ReadOnly, 2)
+	down("after three", first, ReadOnly)
+	s.probes(1, "", 1)
+	s.admitted(1, false)
+	down("after a good one", never, "")
+	s.probes(1, Hang, 1)
+	down("after a bad one again", s.now, Hang)
+	s.probes(1, "", 3)
+	for range s.f.opts.Health.Threshold {
+		s.create(1, Hang)
+	}
+	s.admitted(1, false)
+	down("while only creates fail", never, "")
+	if _, _, down := NewFleet(FleetOptions{}, weights(1), s.now).DownSince(1); !down {
+		t.Error("before the first probe: not down")
+	}
+}
+
 func TestFewFailuresAmongManyDoNotEject(t *testing.T) {
 	s := newScene(t, weights(1, 1))
 	for i := range 1000 {

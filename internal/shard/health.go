@@ -52,6 +52,7 @@ type health struct {
 	was      Cause     // of the last ejection that ended
 	creates  []attempt // the last creates, oldest first, at most opts.Sample
 	good     int       // good probes in a row
+	silent   time.Time // since when no probe was good; zero after a good one
 	hold     time.Duration
 	trial    bool      // a trial create is under way
 	inAt     time.Time // last readmission
@@ -65,7 +66,7 @@ type attempt struct {
 }
 
 func newHealth(opts HealthOptions, now time.Time) *health {
-	return &health{opts: opts, ejected: &Ejection{Cause: Starting, Since: now}}
+	return &health{opts: opts, ejected: &Ejection{Cause: Starting, Since: now}, silent: now}
 }
 
 // admission is what a group has to offer to a new order.
@@ -143,6 +144,9 @@ func (h *health) probed(now time.Time, cause Cause, takesOrders bool) (ejected, 
 	if cause != "" {
 		h.good = 0
 		h.beatenAt = now
+		if h.silent.IsZero() {
+			h.silent = now
+		}
 		if h.ejected == nil {
 			h.eject(Ejection{Cause: cause, Since: now})
 			return true, false
@@ -153,6 +157,7 @@ func (h *health) probed(now time.Time, cause Cause, takesOrders bool) (ejected, 
 		return false, false
 	}
 	h.good++
+	h.silent = time.Time{}
 	h.okAt = now
 	if h.ejected == nil || (h.ejected.ByCreates && (takesOrders || now.Before(h.ejected.HoldUntil))) {
 		return false, false
