@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ the time at which the channel took them. Shadow orders are left out.
 
 All groups are read at once, each on a replica that has applied what its primary has
 committed, else on its primary. Every group has to answer: an export with a hole would
-look like missing money. With --file the file is there whole or not at all.`,
+look like missing money. It is written whole or not at all, to stdout too.`,
 		Example: `  paytool order export --date 2026-11-22 > ours.csv
   paytool order export --date 2026-11-22 --channel wechat --file ours.csv`,
 		Args: noArgs,
@@ -52,8 +53,10 @@ func runOrderExport(ctx context.Context, a *app, o exportOptions) error {
 	return a.withEngine(ctx, func(e *engine) error {
 		e.Refresh(ctx)
 		if o.file == "" {
-			_, err := e.export(ctx, a.out, o.query(from))
-			return err
+			return spooled(a.out, func(w io.Writer) error {
+				_, err := e.export(ctx, w, o.query(from))
+				return err
+			})
 		}
 		sums, err := e.exportFile(ctx, o.file, o.query(from))
 		if err != nil {
@@ -103,6 +106,40 @@ func (e *engine) exportFile(ctx context.Context, path string, q order.EntryQuery
 		})
 	})
 	return sums, err
+}
+
+// spooled hands out what write wrote once that is whole, and else nothing: a group that
+// fails at the end, or a tag that moves, may undo it. Until then it lies in a file without
+// a name.
+func spooled(out io.Writer, write func(io.Writer) error) (err error) {
+	spool, err := os.CreateTemp("", "paytool-export-")
+	if err != nil {
+		return fmt.Errorf("keep the export until it is whole: %w", err)
+	}
+	defer func() { err = errors.Join(err, spool.Close()) }()
+	if err := os.Remove(spool.Name()); err != nil {
+		return fmt.Errorf("keep the export until it is whole: %w", err)
+	}
+	err = steady(func() error {
+		if err := rewind(spool); err != nil {
+			return err
+		}
+		return write(spool)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read the export again: %w", err)
+	}
+	_, err = io.Copy(out, spool)
+	return err
+}
+
+// rewind empties a file.
+func rewind(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	return errors.Join(err, f.Truncate(0))
 }
 
 func (e *engine) export(ctx context.Context, out io.Writer, q order.EntryQuery) (sums exportSums, err error) {

@@ -85,32 +85,35 @@ func (e *Engine) change(ctx context.Context, no pay.OrderNo, f edit) (Order, err
 
 // changeAs is change under an operation id of the caller's.
 //
-// A transaction that a group does not carry to its commit (it was slow for a moment, a
-// connection broke) is tried once more: that nothing was written is known, and the caller
-// could only do the same. So an edit may run more than once.
+// A transaction of which it is known that the group did not commit it (it was slow for a
+// moment, a connection broke) is tried again, twice at most: nothing was written, and the
+// caller could only do the same. So an edit may run more than once.
 func (e *Engine) changeAs(ctx context.Context, no pay.OrderNo, op string, f edit) (Order, error) {
 	giveUp := e.env.Now().Add(fencePatience)
-	for again := true; ; {
+	for again := moreTries; ; {
 		o, tried, err := e.changeOnce(ctx, no, op, f)
 		switch {
 		case errors.Is(err, ErrNotOwned):
 			if !e.waitForOwner(ctx, giveUp) {
 				return Order{}, errWaitedForOwner(ctx, o.Group, no, err)
 			}
-		case tried == cutShort && again && ctx.Err() == nil:
-			again = false
+		case tried == cutShort && again > 0 && ctx.Err() == nil:
+			again--
 		default:
 			return o, err
 		}
 	}
 }
 
+// moreTries are those after the first; each takes CreateTimeout at most.
+const moreTries = 2
+
 // tried is how far the transaction of a change came.
 type tried int
 
 const (
-	ended    tried = iota // to its commit, or to an answer
-	cutShort              // the group failed before COMMIT was sent: nothing was written
+	ended    tried = iota // to its commit, to an answer, or to nobody knows where
+	cutShort              // the group failed, and it is known that nothing was written
 )
 
 func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f edit) (o Order, came tried, err error) {
@@ -123,7 +126,6 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 	}
 	after := Order{No: no}
 	var tasks []Task
-	commits := false
 	err = e.onTag(ctx, m, no, pay.Key{}, func(ctx context.Context, tx Tx) error {
 		before, err := tx.LockOrder(ctx, no)
 		if err != nil {
@@ -142,15 +144,15 @@ func (e *Engine) changeOnce(ctx context.Context, no pay.OrderNo, op string, f ed
 			err = errMoved
 		}
 		after.Version = before.Version + 1
-		commits = err == nil
 		return err
 	})
 	after.Group = m.ID()
 	if err != nil {
-		if !commits && causeOf(err) != "" && outcomeOf(err) == NotCommitted {
+		after, err = e.changeFailed(ctx, m, after, op, err)
+		var failed *Error
+		if errors.As(err, &failed) && failed.Code == CodeGroupDown {
 			came = cutShort
 		}
-		after, err = e.changeFailed(ctx, m, after, op, err)
 	}
 	if err == nil {
 		e.alarm(tasks...)

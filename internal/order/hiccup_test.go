@@ -48,18 +48,20 @@ func TestUpdatesWaitForAHiccup(t *testing.T) {
 	})
 }
 
-// TestACutShortChangeIsTriedOnceMore: a transaction that the group did not carry to its
-// commit wrote nothing, so that it is tried again, once.
-func TestACutShortChangeIsTriedOnceMore(t *testing.T) {
+// TestACutShortChangeIsTriedAgain: a transaction that the group did not carry to its
+// commit wrote nothing, so that it is tried again, twice at most.
+func TestACutShortChangeIsTriedAgain(t *testing.T) {
+	hangs := fault(NotCommitted, shard.Hang)
 	for _, c := range []struct {
 		name  string
 		fails []error // of one try after the other
 		runs  int
 		code  string
 	}{
-		{"a slow moment", []error{fault(NotCommitted, shard.Hang)}, 2, ""},
-		{"a group that stays slow", []error{fault(NotCommitted, shard.Hang), fault(NotCommitted, shard.Hang), nil}, 2, CodeGroupDown},
-		{"an outcome that is unknown: it is found out, not tried again", []error{fault(Unknown, shard.Hang)}, 1, ""},
+		{"a slow moment", []error{hangs}, 2, ""},
+		{"two slow moments", []error{hangs, hangs}, 3, ""},
+		{"a group that stays slow", []error{hangs, hangs, hangs, nil}, 3, CodeGroupDown},
+		{"an outcome that is unknown and found to be done", []error{fault(Unknown, shard.Hang)}, 1, ""},
 		{"an answer", []error{&Error{Code: CodeOrderEnded, Outcome: NotCommitted}}, 1, CodeOrderEnded},
 		{"a row that was not as it was", []error{errMovedMeanwhile(pay.OrderNo{})}, 1, CodeMoved},
 	} {

@@ -233,7 +233,7 @@ func TestClosedRefundWantsANewNumber(t *testing.T) {
 	})
 }
 
-// TestRefundAnswerThatIsNotWritten: the channel has refunded, and the commit of its
+// TestRefundAnswerThatIsNotWritten: the channel has refunded, and each commit of its
 // answer comes to nothing or its outcome is lost.
 func TestRefundAnswerThatIsNotWritten(t *testing.T) {
 	eachKind(t, func(t *testing.T, b *bed) {
@@ -242,7 +242,7 @@ func TestRefundAnswerThatIsNotWritten(t *testing.T) {
 		for _, f := range []fate{refused, lostEarly, lostLate} {
 			o := s.putPaid()
 			s.groups[0].fails(func(g *tamper) {
-				g.commit = onceFor(f, func(m order.Move) bool { return strings.HasSuffix(m.Detail, string(pay.RefundDone)) })
+				g.commit = eachTimeFor(f, func(m order.Move) bool { return strings.HasSuffix(m.Detail, string(pay.RefundDone)) })
 			})
 			if _, err := s.refund(o, "a", amount); (err == nil) != (f == lostLate) {
 				t.Errorf("fate %d: %v", f, err)

@@ -182,6 +182,16 @@ func onceFor(f fate, fits func(m order.Move) bool) func(order.Move) fate {
 	}
 }
 
+// eachTimeFor tampers with every move that fits, and with no other.
+func eachTimeFor(f fate, fits func(m order.Move) bool) func(order.Move) fate {
+	return func(m order.Move) fate {
+		if fits(m) {
+			return f
+		}
+		return commits
+	}
+}
+
 // to fits moves to a state from another one.
 func to(s pay.State) func(order.Move) bool {
 	return func(m order.Move) bool { return m.To == s && m.From != s }

@@ -350,7 +350,10 @@ func (t *traffic) stop(ctx context.Context) (figures, error) {
 		failed += l.Failed
 	}
 	if err == nil && (f.refused > 0 && !t.world.crashes || failed > 0) {
-		err = fmt.Errorf("%d requests about old orders and %d creates were refused; the first: %w", f.refused, failed, errors.Join(t.errs[:min(5, len(t.errs))]...))
+		err = fmt.Errorf("%d requests about old orders and %d creates were refused", f.refused, failed)
+		if len(t.errs) > 0 {
+			err = fmt.Errorf("%w; the first: %w", err, errors.Join(t.errs[:min(5, len(t.errs))]...))
+		}
 	}
 	return f, errors.Join(err, ctx.Err())
 }
