@@ -234,7 +234,7 @@ func (f *Fleet) DownSince(g GroupID) (cause Cause, since time.Time, down bool) {
 	switch {
 	case m == nil:
 		return Unknown, time.Time{}, true
-	case m.health.silent.IsZero():
+	case m.health.ejected == nil || m.health.silent.IsZero():
 		return "", time.Time{}, false
 	}
 	return m.health.ejected.Cause, m.health.silent, true
