@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
 	"paytool/internal/order"
+	"paytool/internal/store"
 	"paytool/internal/store/tagmove"
 )
 
@@ -31,7 +33,11 @@ func TestMoverLeavesNoLongLease(t *testing.T) {
 		if err := e.start(t.Context()); err != nil {
 			return 0, err
 		}
-		for leases(e, 0) == 0 {
+		// An engine starts with the first group that is ready; the others may have no tables yet.
+		ready := func() bool {
+			return !slices.ContainsFunc(e.groups, func(g *store.Group) bool { return !e.Fleet().Admitted(g.ID()) })
+		}
+		for !ready() || leases(e, 0) == 0 {
 			if err := (order.System{}).Sleep(t.Context(), 10*time.Millisecond); err != nil {
 				return 0, fmt.Errorf("wait for a lease: %w", err)
 			}

@@ -139,6 +139,8 @@ func (c *client) call(in *instance, patience time.Duration, f func(ctx context.C
 		ctx.deadline = until
 	}
 	in.spawn(func() {
+		w.calls++
+		defer func() { w.calls-- }() // one that is killed has ended, too
 		f(ctx)
 		ended = true
 		w.clock.wake(me, w.clock.now)

@@ -57,11 +57,15 @@ func (s *server) share(t *tx, tag pay.Tag) bool {
 	if row == nil || slices.Contains(t.tags, tag) {
 		return true
 	}
-	first := func(r *request) bool { return r.wantsTag == tag }
-	if row.taken || slices.ContainsFunc(s.blocked, first) {
+	if row.taken || s.awaited(tag) {
 		return false
 	}
 	row.shared++
 	t.tags = append(t.tags, tag)
 	return true
+}
+
+// awaited reports whether somebody waits for a tag's exclusive lock.
+func (s *server) awaited(tag pay.Tag) bool {
+	return slices.ContainsFunc(s.blocked, func(r *request) bool { return r.wantsTag == tag })
 }

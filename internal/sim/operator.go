@@ -125,8 +125,10 @@ func (s *server) setClaim(r *request, claim shard.Claim) (wait bool) {
 	return false
 }
 
-// takesOrders reports whether the group's own word lets new orders of any merchant in.
+// takesOrders reports whether the group's own word lets new orders of any merchant in,
+// and no fence is awaited: new orders wait behind one that waits for older writers.
 func (s *server) takesOrders() bool {
-	row := s.tags[pay.Tag(s.id)]
-	return row != nil && !row.taken && row.claim.State == shard.TagOwned && s.report.State == shard.GroupActive && s.report.Weight > 0
+	tag := pay.Tag(s.id)
+	row := s.tags[tag]
+	return row != nil && !row.taken && !s.awaited(tag) && row.claim.State == shard.TagOwned && s.report.State == shard.GroupActive && s.report.Weight > 0
 }

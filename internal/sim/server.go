@@ -15,7 +15,7 @@ import (
 const (
 	lockWait       = time.Second      // innodb_lock_wait_timeout
 	ackTimeout     = 10 * time.Second // of semi-sync: then the server turns asynchronous
-	unnoticedClose = 5 * time.Second  // until a server misses a client behind a cut network
+	unnoticedClose = 5 * time.Second  // idle_transaction_timeout: until a server gives up a client behind a cut network
 )
 
 // server is one group: its committed rows, which are the ground truth, and the

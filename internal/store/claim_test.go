@@ -83,6 +83,48 @@ func checkFenceWaitsFor(t *testing.T, b *bed, writer order.Tx) {
 	}
 }
 
+// A client that goes without a word leaves its connection as it was: the server holds
+// its locks until it gives the transaction up. Here the client only keeps still, which
+// is the same to the server.
+func TestFenceOutlastsLostClients(t *testing.T) {
+	b := newBed(t)
+	ctx := b.ctx()
+	locks := map[string]func(order.Tx) error{
+		"holds the tag": func(tx order.Tx) error {
+			_, _, err := tx.LockTag(ctx, 1, pay.Key{})
+			return err
+		},
+		"wrote an order": func(tx order.Tx) error {
+			_, err := tx.InsertOwned(ctx, newOrder(t, 1))
+			return err
+		},
+	}
+	lost := map[string]order.Tx{}
+	for name, lock := range locks {
+		tx, err := b.group.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		if err := lock(tx); err != nil {
+			t.Fatal(name, err)
+		}
+		lost[name] = tx
+	}
+	eventually(t, "the fence is up", func() bool {
+		return b.group.SetClaim(ctx, shard.Claim{Tag: 1, Group: 1, State: shard.TagFenced, Epoch: 2}) == nil
+	})
+	for name, tx := range lost {
+		var f *order.Fault
+		if err := tx.Commit(ctx); !errors.As(err, &f) || f.Outcome != order.Unknown {
+			t.Errorf("one that %s and comes back commits: %v, want an unknown outcome", name, err)
+		}
+	}
+	if n := b.count("orders"); n != 0 {
+		t.Errorf("%d orders lie behind the fence", n)
+	}
+}
+
 func TestAnOrderInOneStatementWaitsForTheFence(t *testing.T) {
 	onEachKind(t, checkAnOrderInOneStatementWaitsForTheFence)
 }
