@@ -18,8 +18,9 @@ import (
 // Unknown an order may exist, and the caller asks again with the same key.
 //
 // Cost without trouble: one transaction of three round trips in the home group.
-// In trouble a try ends after CreateTimeout, and no try starts later than twice
-// that.
+// In trouble a try ends after CreateTimeout, and no try of a group that is out starts
+// later than twice that. Where no group answered in time, though not all are out, up to
+// two of them are tried once more.
 func (e *Engine) Create(ctx context.Context, r Request) (Order, error) {
 	if err := e.Check(r); err != nil {
 		return Order{}, err
@@ -63,7 +64,15 @@ type creation struct {
 	numbers numbers
 	doubts  []Doubt                 // tries of this request whose outcome is unknown
 	failed  map[shard.GroupID]error // the error of each group tried
+	again   []shard.GroupID         // that are tried a second time, nil before that
 }
+
+// secondTries is how many groups are tried a second time: as many as a request has
+// numbers for, see reserve. None starts later than secondWithin times CreateTimeout.
+const (
+	secondTries  = 2
+	secondWithin = 4
+)
 
 // reserve takes a number for each group and two to spare. A full second is
 // waited out; a clock that went back is refused until it has caught up.
@@ -89,6 +98,9 @@ func (c *creation) reserve(ctx context.Context) error {
 // tried, however long the ones before it took. Groups that are stuck with their creates
 // are passed, and when no other good one is left, a place is waited for rather than
 // an ejected group tried.
+//
+// That every group hangs at once is a slow moment of this machine or of what they share,
+// more likely than the end of all of them: it is over when the last one was waited for.
 func (c *creation) run(ctx context.Context) (Order, error) {
 	lastStart := c.start.Add(2 * c.e.opts.CreateTimeout)
 	if c.plan.Hopeless {
@@ -97,7 +109,7 @@ func (c *creation) run(ctx context.Context) (Order, error) {
 	for {
 		full := 0
 		for i, g := range c.plan.Tries {
-			if _, tried := c.failed[g]; tried {
+			if c.tried(g) {
 				continue
 			}
 			lastResort := i >= c.plan.Good
@@ -116,11 +128,42 @@ func (c *creation) run(ctx context.Context) (Order, error) {
 			}
 		}
 		if full == 0 || c.plan.Hopeless || ctx.Err() != nil || c.e.env.Now().After(lastStart) {
-			return Order{}, c.giveUp(ctx, full)
+			if !c.secondRound(ctx) {
+				return Order{}, c.giveUp(ctx, full)
+			}
+			lastStart = c.e.env.Now().Add(c.e.opts.CreateTimeout)
+			continue
 		}
 		_ = c.e.env.Sleep(ctx, 5*time.Millisecond) // the loop looks at the context itself
 		c.plan = c.e.fleet.Plan(c.Key, c.e.env.Now(), c.e.draw)
 	}
+}
+
+func (c *creation) tried(g shard.GroupID) bool {
+	return c.failed[g] != nil && !slices.Contains(c.again, g)
+}
+
+// secondRound lets groups that did not answer in time be tried once more, and reports
+// whether there are any.
+func (c *creation) secondRound(ctx context.Context) bool {
+	now := c.e.env.Now()
+	if c.again != nil || c.e.opts.InlineProbe || ctx.Err() != nil || now.After(c.start.Add(secondWithin*c.e.opts.CreateTimeout)) {
+		return false
+	}
+	plan := c.e.fleet.Plan(c.Key, now, c.e.draw)
+	if plan.Hopeless {
+		return false
+	}
+	for _, g := range plan.Tries {
+		if causeOf(c.failed[g]) == shard.Hang && len(c.again) < secondTries {
+			c.again = append(c.again, g)
+		}
+	}
+	if c.again == nil {
+		return false
+	}
+	c.plan = plan
+	return true
 }
 
 func (c *creation) giveUp(ctx context.Context, full int) error {
@@ -145,6 +188,7 @@ func (c *creation) tryIn(ctx context.Context, ticket shard.Ticket) (order Order,
 		c.failed[ticket.Group] = errNoLease
 		return Order{}, false, nil
 	}
+	c.again = slices.DeleteFunc(c.again, func(g shard.GroupID) bool { return g == m.ID() })
 	o, err := c.try(ctx, m)
 	counted := ctx.Err() == nil || err == nil // a caller that went away says nothing about the group
 	c.e.heard(c.e.fleet.Leave(ticket, c.e.env.Now(), shard.Result{
@@ -277,11 +321,13 @@ func (c *creation) reason(g, winner shard.GroupID) string {
 	if c.plan.Reweighted(g, winner) {
 		return ReasonWeights
 	}
-	return "passed"
+	return reasonBusy
 }
 
+// doubtsFor are the doubts that go if the winner stays. An earlier try that turned out to
+// be the winner is none of them.
 func (c *creation) doubtsFor(winner pay.OrderNo) []Doubt {
-	doubts := slices.Clone(c.doubts)
+	doubts := slices.DeleteFunc(slices.Clone(c.doubts), func(d Doubt) bool { return d.OrderNo == winner })
 	for i := range doubts {
 		doubts[i].Winner = winner
 	}

@@ -19,14 +19,15 @@ import (
 // test does not expect hit the nil Group and panic.
 type fakeGroup struct {
 	Group
-	id     shard.GroupID
-	orders []Order
-	doubts []Doubt
-	hops   []Hop
-	claim  shard.TagState
-	insert []error // of the next inserts, in turn
-	commit error   // of every commit
-	kept   bool    // what a commit with an error wrote is there all the same
+	id      shard.GroupID
+	orders  []Order
+	doubts  []Doubt
+	hops    []Hop
+	claim   shard.TagState
+	insert  []error // of the next inserts, in turn
+	commits []error // of the next commits, in turn
+	commit  error   // of every later commit
+	kept    bool    // what a commit with an error wrote is there all the same
 }
 
 func (g *fakeGroup) ID() shard.GroupID { return g.id }
@@ -107,12 +108,16 @@ func (t *fakeTx) LockOrder(ctx context.Context, no pay.OrderNo) (Order, error) {
 }
 
 func (t *fakeTx) Commit(context.Context) error {
-	if t.g.commit == nil || t.g.kept {
+	err := t.g.commit
+	if len(t.g.commits) > 0 {
+		err, t.g.commits = t.g.commits[0], t.g.commits[1:]
+	}
+	if err == nil || t.g.kept {
 		t.g.orders = append(t.g.orders, t.order...)
 		t.g.doubts = append(t.g.doubts, t.doubts...)
 		t.g.hops = append(t.g.hops, t.hops...)
 	}
-	return t.g.commit
+	return err
 }
 
 // newFakeEngine is an engine that has joined three healthy groups, and the groups
@@ -279,6 +284,77 @@ func TestEveryGroupFails(t *testing.T) {
 			t.Errorf("%q does not name %s", err, cause)
 		}
 	}
+}
+
+// TestEveryGroupHangs: a moment in which nothing answers is outlasted, and one that lasts is
+// not waited for without end.
+func TestEveryGroupHangs(t *testing.T) {
+	cut, silent, answer := fault(NotCommitted, shard.Hang), fault(Unknown, shard.Hang), fault(NotCommitted, shard.DiskFull)
+	for _, c := range []struct {
+		name    string
+		inserts [3][]error // by rank
+		lands   int        // rank of the group that has the order in the end, -1 for none
+	}{
+		{"once", [3][]error{{cut}, {cut}, {cut}}, 0},
+		{"the home for longer", [3][]error{{cut, cut}, {cut}, {cut}}, 1},
+		{"two groups for longer", [3][]error{{cut, cut}, {cut, cut}, {cut}}, -1},
+		{"but one, which refuses", [3][]error{{answer}, {cut}, {cut}}, 1},
+		{"none: all refuse", [3][]error{{answer}, {answer}, {answer}}, -1},
+		{"none: the others refuse", [3][]error{{answer}, {cut}, {answer}}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, ranked := newFakeEngine(t)
+			for i, errs := range c.inserts {
+				ranked[i].insert = errs
+			}
+			o, err := e.Create(t.Context(), testRequest)
+			if c.lands < 0 {
+				wantCode(t, err, CodeNoGroup, NotCommitted)
+				return
+			}
+			if err != nil || o.Group != ranked[c.lands].id || len(ranked[c.lands].orders) != 1 {
+				t.Errorf("%+v, %v, want it in group %d", o, err, ranked[c.lands].id)
+			}
+			if hops := ranked[c.lands].hops; len(hops) != c.lands {
+				t.Errorf("hops %+v, want %d", hops, c.lands)
+			}
+		})
+	}
+	t.Run("and one was written", func(t *testing.T) {
+		e, ranked := newFakeEngine(t)
+		for i, g := range ranked {
+			g.commits, g.kept = []error{silent}, i == 0
+		}
+		o, err := e.Create(t.Context(), testRequest)
+		if err != nil || len(ranked[0].orders) != 1 || o.No != ranked[0].orders[0].No {
+			t.Fatalf("%+v, %v, want the order that the first try wrote", o, err)
+		}
+		var old []shard.GroupID
+		for _, d := range ranked[0].doubts {
+			old = append(old, d.OldGroup)
+			if d.OrderNo == o.No || d.Winner != o.No {
+				t.Errorf("doubt %+v would void the order that was answered", d)
+			}
+		}
+		if !slices.Equal(old, []shard.GroupID{ranked[1].id, ranked[2].id}) {
+			t.Errorf("doubts about groups %v, want those of the two other tries", old)
+		}
+	})
+	t.Run("and nothing was written", func(t *testing.T) {
+		e, ranked := newFakeEngine(t)
+		for _, g := range ranked {
+			g.commits = []error{silent}
+		}
+		o, err := e.Create(t.Context(), testRequest)
+		if err != nil || o.Group != ranked[0].id || len(ranked[0].orders) != 1 || len(ranked[0].doubts) != 3 {
+			t.Fatalf("%+v, %v with %d doubts, want one at home with the doubts of three tries", o, err, len(ranked[0].doubts))
+		}
+		for _, d := range ranked[0].doubts {
+			if o.No.Compare(d.OrderNo) >= 0 {
+				t.Errorf("the winner %s is not lower than the try in doubt %s: the rule of twins would void it", o.No, d.OrderNo)
+			}
+		}
+	})
 }
 
 func TestTakenNumberIsPassedOver(t *testing.T) {

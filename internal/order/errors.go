@@ -3,6 +3,7 @@ package order
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,9 @@ func errAmount(existing Order, asked pay.Fen) error {
 func errUnknown(key pay.Key, doubts []Doubt, err error) error {
 	groups := make([]string, 0, len(doubts))
 	for _, d := range doubts {
-		groups = append(groups, fmt.Sprint(d.OldGroup))
+		if g := fmt.Sprint(d.OldGroup); !slices.Contains(groups, g) {
+			groups = append(groups, g)
+		}
 	}
 	return &Error{
 		Code: CodeUnknownOutcome, Outcome: Unknown,

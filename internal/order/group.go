@@ -61,7 +61,7 @@ type Group interface {
 	// one.
 	Hops(ctx context.Context, above shard.GroupID, due time.Time, after pay.OrderNo, limit int) ([]Hop, error)
 	// HopsSince lists the hops dated at a time or later, the oldest first, at most
-	// limit.
+	// limit, but for those of ReasonWeights.
 	HopsSince(ctx context.Context, since time.Time, limit int) ([]Hop, error)
 	// AskedHops records that the group above was asked about these orders, and
 	// when it is asked again; a zero time closes them. Where tags of theirs take no

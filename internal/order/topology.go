@@ -8,20 +8,44 @@ import (
 	"paytool/internal/shard"
 )
 
-const reloadEvery = time.Second
+const (
+	reloadEvery = time.Second
+	ledgerEvery = 250 * time.Millisecond // while orders hop
+)
 
 // followTopology reads the groups' rows every second, and soon after a group
-// refused a write. It does so here and not in a create's path: a group that hangs
-// would cost the create its time.
+// refused a write, and while orders hop the ledgers more often. It does so here and not
+// in a create's path: a group that hangs would cost the create its time.
 func (e *Engine) followTopology(ctx context.Context) {
 	last := e.env.Now()
+	ledgers := last
 	for ctx.Err() == nil {
 		_ = e.env.Sleep(ctx, e.opts.ProbeInterval) // the loop looks at the context itself
-		if ctx.Err() == nil && (e.env.Now().Sub(last) >= reloadEvery || e.stale.Swap(false)) {
+		now := e.env.Now()
+		switch {
+		case ctx.Err() != nil:
+		case now.Sub(last) >= reloadEvery || e.stale.Swap(false):
 			e.reload(ctx)
 			last = e.env.Now()
+			ledgers = last
+		case now.Sub(ledgers) >= ledgerEvery && e.fleet.Unrest(now):
+			e.readLedgers(ctx)
+			ledgers = e.env.Now()
 		}
 	}
+}
+
+// readLedgers reads those of the groups that answered a moment ago.
+func (e *Engine) readLedgers(ctx context.Context) {
+	e.env.Gather(ctx, len(e.members), func(ctx context.Context, i int) {
+		m := e.members[i]
+		if !m.primaryAnswers() {
+			return
+		}
+		ctx, cancel := e.env.WithTimeout(ctx, e.opts.ProbeTimeout)
+		defer cancel()
+		e.readLedger(ctx, m)
+	})
 }
 
 // Refresh reads the topology once, and where a group's primary does not answer looks
@@ -88,7 +112,7 @@ func (e *Engine) readLedger(ctx context.Context, m *member) {
 			return
 		}
 		for _, h := range hops {
-			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created, Reweighted: h.Reason == ReasonWeights})
+			told = append(told, shard.Landing{Key: h.Key, Group: m.ID(), Above: h.Above, At: h.Created, Busy: h.Reason == reasonBusy})
 		}
 		if len(hops) < ledgerBatch {
 			break

@@ -193,6 +193,9 @@ type Hop struct {
 // order, so that an earlier try may lie there.
 const ReasonWeights = "weights"
 
+// reasonBusy: the group was full of creates that were slow.
+const reasonBusy = "passed"
+
 // Doubt is a try whose outcome is unknown, kept in the group of the winner.
 type Doubt struct {
 	OrderNo  pay.OrderNo // the number of the unknown try

@@ -423,7 +423,7 @@ func TestLedgerNotRead(t *testing.T) {
 	key := testKey(5)
 	s := newScene(t, weights(1, 1, 1))
 	p := s.plan(key)
-	s.after(ledgerLag + time.Millisecond)
+	s.after(ledgerStale + time.Millisecond)
 	s.f.LedgerRead(p.Ranked[0], s.now, nil)
 	s.f.LedgerRead(p.Ranked[2], s.now, nil)
 	if got := s.f.Plan(key, s.now, nil).Lookup; !slices.Equal(got, []GroupID{p.Ranked[1]}) {
@@ -470,10 +470,10 @@ func TestLookupAfterAWeightChange(t *testing.T) {
 	}
 }
 
-// TestReweightedOrdersDisturbNobody: orders that land where new weights send them leave
-// records past every group of the old ones. Those are asked for such a key, and nobody for
-// other keys.
-func TestReweightedOrdersDisturbNobody(t *testing.T) {
+// TestBusyGroupsDisturbNobody: groups that another instance passed for want of room are asked
+// for the keys that went past them, and nobody for other keys, but where earlier weights
+// would have sent them.
+func TestBusyGroupsDisturbNobody(t *testing.T) {
 	s := newScene(t, weights(100, 100, 0))
 	next := weights(100, 100, 100)
 	next.Epoch = 2
@@ -487,7 +487,7 @@ func TestReweightedOrdersDisturbNobody(t *testing.T) {
 			if !p.Reweighted(g, winner) {
 				t.Fatalf("group %d was passed on the way to %d: %+v", g, winner, p)
 			}
-			told = append(told, Landing{Key: testKey(i), Group: winner, Above: g, At: s.now, Reweighted: true})
+			told = append(told, Landing{Key: testKey(i), Group: winner, Above: g, At: s.now, Busy: true})
 		}
 		if winner == 3 && len(p.Above(winner)) != 2 {
 			t.Errorf("an order at 3 may have lain at 1 and at 2 before; its record names %v", p.Above(winner))

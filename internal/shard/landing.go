@@ -9,9 +9,15 @@ import (
 	"paytool/internal/pay"
 )
 
-// ledgerLag is how long a hop may be unknown to an instance: the hop ledgers are
-// read every second, and a hop is committed some time after it was dated.
-const ledgerLag = 3 * time.Second
+const (
+	// ledgerLag is how long a hop may be unknown to an instance that reads the ledgers
+	// four times a second (Unrest): it is committed some time after it was dated, by a
+	// create that may have begun before the group above was well again.
+	ledgerLag = 1500 * time.Millisecond
+	// ledgerStale is how long a group is trusted not to hold a key of which its ledger
+	// said nothing when it was last read.
+	ledgerStale = 3 * time.Second
+)
 
 // Landing is a hop as a look-up needs it: the key's order lies in Group though
 // that is not its home.
@@ -19,9 +25,8 @@ type Landing struct {
 	Key          pay.Key
 	Group, Above GroupID
 	At           time.Time
-	// Reweighted: Above is where earlier weights would have sent the order. It was not
-	// passed because of anything that is wrong with it.
-	Reweighted bool
+	// Busy: Above was passed for want of room, which says little of the next order.
+	Busy bool
 }
 
 // landings remembers which keys lie off their home, so that a look-up is made for
@@ -84,12 +89,13 @@ func (f *Fleet) WillLand(at Landing) {
 
 // LedgerRead records what the hop ledger of a group told, up to the given time. A hop
 // that is news is another instance's, which may have sent more orders past that group
-// that no ledger has told of yet.
+// that no ledger has told of yet; not so one that was only busy. At saturation there is
+// always such a group, and the look-ups of all creates would keep it so.
 func (f *Fleet) LedgerRead(g GroupID, now time.Time, told []Landing) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, at := range told {
-		if !at.Reweighted && f.landings.news(at) {
+		if !at.Busy && f.landings.news(at) {
 			f.hopped(at.Above, at.At)
 		}
 	}
@@ -108,11 +114,24 @@ func (f *Fleet) mayHold(key pay.Key, now time.Time) (groups []GroupID) {
 	for _, g := range f.topo.Groups {
 		at, hopped := f.landings.seen[landed{hash, g.ID}]
 		hopped = hopped && now.Sub(at) < f.opts.RetryWindow
-		if hopped || now.Sub(f.landings.read[g.ID]) > ledgerLag {
+		if hopped || now.Sub(f.landings.read[g.ID]) > ledgerStale {
 			groups = append(groups, g.ID)
 		}
 	}
 	return groups
+}
+
+// Unrest reports whether orders may have hopped so lately that no ledger told of it
+// yet: then ledgers are worth reading more often.
+func (f *Fleet) Unrest(now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.members {
+		if m.health.disturbed(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // reach is how far down a ranking orders may have gone so lately that no ledger

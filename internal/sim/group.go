@@ -354,7 +354,7 @@ func (l *link) HopsSince(ctx context.Context, since time.Time, limit int) (hops 
 	err = l.read(ctx, func(s *server) {
 		var found []*order.Hop
 		for i := range s.ledger { // long, and asked for all the time
-			if h := &s.ledger[i]; !h.Created.Before(since) && !s.moved(h.OrderNo.Tag()) {
+			if h := &s.ledger[i]; !h.Created.Before(since) && h.Reason != order.ReasonWeights && !s.moved(h.OrderNo.Tag()) {
 				found = append(found, h)
 			}
 		}

@@ -67,7 +67,7 @@ func TestSabotageIsCaught(t *testing.T) {
 	for _, sabotage := range Sabotages() {
 		t.Run(sabotage, func(t *testing.T) {
 			t.Parallel()
-			const batch, most = 10, 300
+			const batch, most = 10, 1000
 			for from := 0; from < most; from += batch {
 				report, err := Run(t.Context(), Options{Seed: uint64(from), Seeds: batch, Sabotage: sabotage})
 				if err != nil {

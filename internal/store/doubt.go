@@ -107,9 +107,10 @@ func (g *Group) Hops(ctx context.Context, above shard.GroupID, due time.Time, af
 }
 
 // HopsSince lists the hops dated at a time or later, open or closed, the oldest
-// first.
+// first. Where earlier weights would have sent an order is not among them: everybody
+// knows those weights, and after a move of tags such hops are a third of all orders.
 func (g *Group) HopsSince(ctx context.Context, since time.Time, limit int) ([]order.Hop, error) {
-	hops, err := readHops(ctx, g.primary().db, "created_ms>=? AND "+ofOwnTags+" ORDER BY created_ms LIMIT ?", toMS(since), limit)
+	hops, err := readHops(ctx, g.primary().db, "created_ms>=? AND reason<>? AND "+ofOwnTags+" ORDER BY created_ms LIMIT ?", toMS(since), order.ReasonWeights, limit)
 	return hops, g.primary().fail("read the hop ledger", err, beforeCommit)
 }
 
