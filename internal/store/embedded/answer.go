@@ -151,6 +151,11 @@ func errorNumber(e *sqlite.Error) uint16 {
 		return mysql.ER_DATA_TOO_LONG
 	case sqlite3.SQLITE_ERROR:
 		return statementNumber(e.Error())
+	case sqlite3.SQLITE_SCHEMA: // tables were made or changed between two looks at them
+		if number := statementNumber(e.Error()); number != mysql.ER_PARSE_ERROR {
+			return number
+		}
+		return mysql.ER_TABLE_DEF_CHANGED
 	}
 	return mysql.ER_UNKNOWN_ERROR
 }
