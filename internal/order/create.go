@@ -68,7 +68,7 @@ type creation struct {
 }
 
 // secondTries is how many groups are tried a second time: as many as a request has
-// numbers for, see reserve. None starts later than secondWithin times CreateTimeout.
+// numbers for, see reserve. They begin within secondWithin times CreateTimeout or not at all.
 const (
 	secondTries  = 2
 	secondWithin = 4

@@ -299,8 +299,8 @@ func TestEveryGroupHangs(t *testing.T) {
 		{"the home for longer", [3][]error{{cut, cut}, {cut}, {cut}}, 1},
 		{"two groups for longer", [3][]error{{cut, cut}, {cut, cut}, {cut}}, -1},
 		{"but one, which refuses", [3][]error{{answer}, {cut}, {cut}}, 1},
-		{"none: all refuse", [3][]error{{answer}, {answer}, {answer}}, -1},
-		{"none: the others refuse", [3][]error{{answer}, {cut}, {answer}}, 1},
+		{"none, all refuse", [3][]error{{answer}, {answer}, {answer}}, -1},
+		{"but two, which refuse", [3][]error{{answer}, {cut}, {answer}}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, ranked := newFakeEngine(t)

@@ -18,9 +18,9 @@ import (
 //
 // Nor does a transaction stay behind whose client went without a word, as a host does
 // that lost its power or its network: the server would keep its locks until TCP gives
-// up, for hours, and nobody could fence the tag. It ends one that wrote and
-// was idle for ten seconds. A transaction of orders takes parts of a second, and one that was cut
-// off so has an unknown outcome like any other. (MySQL has no such setting.)
+// up, for hours, and nobody could fence the tag. It ends one that wrote and was idle for
+// ten seconds; manualSQL is stricter. A transaction of orders takes parts of a second, and
+// one that was cut off so has an unknown outcome like any other. (MySQL has no such setting.)
 const sessionSQL = `SET /*M! tx_isolation='READ-COMMITTED', idle_write_transaction_timeout=10, *//*!80000 transaction_isolation='READ-COMMITTED', */ ` +
 	`autocommit=1, innodb_lock_wait_timeout=1, lock_wait_timeout=1, time_zone='+00:00', ` +
 	`sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`
